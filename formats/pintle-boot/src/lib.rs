@@ -1,0 +1,5 @@
+//! Boot artefacts as bytes: unified kernel images, GRUB's BIOS images, boot loader entries.
+
+pub mod grub;
+pub mod loader;
+pub mod uki;

@@ -1,0 +1,6 @@
+//! File systems and archives as bytes: each writer consumes a [`pintle_model::Tree`] and speaks to a
+//! [`pintle_model::Sink`] in ascending order, so the same function lays out (with a counting sink) and writes.
+
+pub mod cpio;
+pub mod ext4;
+pub mod vfat;

@@ -1,0 +1,12 @@
+//! Package formats: the bytes of Debian archives and of the ELF files inside them.
+
+pub mod ar;
+pub mod compress;
+pub mod control;
+pub mod deb;
+pub mod elf;
+pub mod modinfo;
+pub mod tar;
+mod unpacked;
+
+pub use unpacked::{ControlFiles, EntryKind, FileEntry, PackSink, UnpackedDeb, UNPACK_FORMAT};

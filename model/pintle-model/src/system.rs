@@ -1,0 +1,480 @@
+use crate::{Arch, Size};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Version of the evaluated document this build reads and writes.
+pub const SYSTEM_SCHEMA: u32 = 1;
+
+/// The evaluated definition: what a system is, with every module already applied. The same document is accepted as
+/// JSON in place of a TOML definition, so other languages can produce it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct System {
+    /// [`SYSTEM_SCHEMA`].
+    pub schema: u32,
+    /// `IMAGE_ID=` of os-release; also names the outputs. Lower-case letters, digits, `-`, `_`, `.`.
+    pub name: String,
+    /// `IMAGE_VERSION=` of os-release.
+    pub version: String,
+    /// Target architecture.
+    #[serde(default)]
+    pub arch: Arch,
+    /// Where packages come from.
+    pub source: Source,
+    /// Packages asked for, sorted, without doubles.
+    #[serde(default)]
+    pub packages: Vec<String>,
+    /// Packages whose maintainer scripts may stay uncovered, each with its reason.
+    #[serde(default)]
+    pub accept: Vec<Accept>,
+    /// The kernel and its parameters.
+    #[serde(default)]
+    pub kernel: Kernel,
+    /// Shape of the image.
+    #[serde(default)]
+    pub image: Image,
+    /// Files, directories and links to add, in path order.
+    #[serde(default)]
+    pub files: Vec<FileSpec>,
+    /// Users to add.
+    #[serde(default)]
+    pub users: Vec<UserSpec>,
+    /// Groups to add.
+    #[serde(default)]
+    pub groups: Vec<GroupSpec>,
+    /// Services, rendered for the init system at assembly.
+    #[serde(default)]
+    pub services: Vec<Service>,
+    /// Units of packages to enable, disable or mask.
+    #[serde(default)]
+    pub units: Units,
+    /// What must hold for a boot to count as good.
+    #[serde(default)]
+    pub checks: Vec<Check>,
+}
+
+/// Where a value of the definition was written: `system.toml:12:3`, or the module that set it.
+pub type SourceLine = String;
+
+/// Where packages come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// The Debian archive.
+    Debian(Debian),
+}
+
+/// The Debian archive, as the definition sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Debian {
+    /// Suites together, the first is the base (`trixie`, `trixie-updates`, `trixie-security`).
+    pub suites: Vec<Suite>,
+    /// Install Recommends too.
+    #[serde(default)]
+    pub recommends: bool,
+    /// Base URL of a snapshot archive for versions the mirror no longer has; `{time}` stands for the
+    /// snapshot time (`20261115T000000Z`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<String>,
+    /// Files with further OpenPGP certificates to trust, beside the definition.
+    #[serde(default)]
+    pub keys: Vec<String>,
+}
+
+/// One suite and where it is served.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Suite {
+    /// Suite or codename, as under `dists/` (`trixie-security`).
+    pub name: String,
+    /// Components (`main`, `non-free-firmware`).
+    pub components: Vec<String>,
+    /// Base URL or local directory; none: the machine's own apt sources decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<String>,
+}
+
+/// A maintainer script the user takes responsibility for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Accept {
+    /// Package name.
+    pub package: String,
+    /// Why it is fine that its scripts do not run.
+    pub reason: String,
+}
+
+/// The kernel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub struct Kernel {
+    /// Kernel package (`linux-image-cloud-amd64`); also listed in `packages`. None: no kernel, not bootable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package: Option<String>,
+    /// Kernel command line, in order, without `root=`.
+    #[serde(default)]
+    pub parameters: Vec<String>,
+    /// Modules that the initrd must hold beyond those of the root device.
+    #[serde(default)]
+    pub initrd_modules: Vec<String>,
+}
+
+/// Layout of the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum Layout {
+    /// One writable ext4 root.
+    #[default]
+    Plain,
+}
+
+/// Output formats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum OutputFormat {
+    /// Sparse raw disk image.
+    #[serde(rename = "raw")]
+    Raw,
+    /// QEMU's qcow2, version 3.
+    #[serde(rename = "qcow2")]
+    Qcow2,
+    /// Raw, gzip.
+    #[serde(rename = "raw.gz")]
+    RawGz,
+    /// Raw, zstd.
+    #[serde(rename = "raw.zst")]
+    RawZst,
+}
+
+impl OutputFormat {
+    /// File name extension, without the leading dot.
+    #[must_use]
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Qcow2 => "qcow2",
+            Self::RawGz => "raw.gz",
+            Self::RawZst => "raw.zst",
+        }
+    }
+
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Raw, Self::Qcow2, Self::RawGz, Self::RawZst];
+}
+
+/// Shape of the image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Image {
+    /// Partitions.
+    #[serde(default)]
+    pub layout: Layout,
+    /// Formats to write.
+    #[serde(default = "default_formats")]
+    pub formats: Vec<OutputFormat>,
+    /// Size of the disk; none: as small as the content allows plus `free`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<Size>,
+    /// Free space in the root file system of the image before it grows.
+    #[serde(default = "default_free")]
+    pub free: Size,
+    /// Size of the EFI system partition; none: what the boot files need, twice, at least 64 MiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub esp_size: Option<Size>,
+    /// Boot by BIOS (GRUB).
+    #[serde(default = "yes")]
+    pub bios: bool,
+    /// Boot by UEFI (systemd-boot, UKI).
+    #[serde(default = "yes")]
+    pub uefi: bool,
+    /// Timestamp of everything Pintle makes itself, seconds since 1970. None: the newest snapshot time of the lock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<i64>,
+}
+
+fn default_formats() -> Vec<OutputFormat> {
+    vec![OutputFormat::Raw]
+}
+fn default_free() -> Size {
+    Size::mib(256)
+}
+fn yes() -> bool {
+    true
+}
+
+impl Default for Image {
+    fn default() -> Self {
+        Self {
+            layout: Layout::Plain,
+            formats: default_formats(),
+            size: None,
+            free: default_free(),
+            esp_size: None,
+            bios: true,
+            uefi: true,
+            epoch: None,
+        }
+    }
+}
+
+/// What a [`FileSpec`] puts at its path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FileContent {
+    /// A file with this text.
+    Text(String),
+    /// A copy of a file or, whole, of a folder; relative to the definition.
+    Copy(String),
+    /// A symbolic link with this target.
+    Symlink(String),
+    /// A directory.
+    Directory,
+}
+
+/// One file, directory or link of the definition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileSpec {
+    /// Absolute path.
+    pub path: String,
+    /// What is there.
+    pub content: FileContent,
+    /// Octal mode, as text (`"0644"`). None: 0644, 0755 for directories, the source's executable bit for copies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    /// Owner by name or number.
+    #[serde(default = "root_name")]
+    pub owner: String,
+    /// Group by name or number.
+    #[serde(default = "root_name")]
+    pub group: String,
+    /// Who wrote it.
+    #[serde(default)]
+    pub origin: SourceLine,
+}
+
+fn root_name() -> String {
+    "root".into()
+}
+
+/// A user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserSpec {
+    /// Login name.
+    pub name: String,
+    /// UID; none: allocated at lock time (1000 and up, below 1000 for system users).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
+    /// Primary group by name; none: a group of the user's own name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Further groups.
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// Full name.
+    #[serde(default)]
+    pub description: String,
+    /// Home directory; none: `/home/NAME`, `/nonexistent` for system users.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<String>,
+    /// Login shell; none: `/bin/bash`, `/usr/sbin/nologin` for system users.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shell: Option<String>,
+    /// A system user: no home is made.
+    #[serde(default)]
+    pub system: bool,
+    /// Keys for `~/.ssh/authorized_keys`, one line each.
+    #[serde(default)]
+    pub ssh_keys: Vec<String>,
+    /// `crypt(3)` hash for /etc/shadow; none: no password login (`!`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_hash: Option<String>,
+    /// Who wrote it.
+    #[serde(default)]
+    pub origin: SourceLine,
+}
+
+/// A group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupSpec {
+    /// Name.
+    pub name: String,
+    /// GID; none: allocated at lock time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gid: Option<u32>,
+    /// A system group.
+    #[serde(default)]
+    pub system: bool,
+    /// Who wrote it.
+    #[serde(default)]
+    pub origin: SourceLine,
+}
+
+/// A command line as words; no shell is involved.
+pub type Command = Vec<String>;
+
+/// When a service counts as started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ready {
+    /// As soon as the process runs.
+    #[default]
+    Started,
+    /// When it says so (`sd_notify`).
+    Notify,
+    /// When it forked and the first process ended.
+    Forked,
+    /// When it ended with success: a job, not a daemon.
+    Finished,
+}
+
+/// When a service is started again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum Restart {
+    /// Whenever it ends.
+    Always,
+    /// When it fails.
+    #[default]
+    OnFailure,
+    /// Never.
+    Never,
+}
+
+/// How far a service is fenced in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sandbox {
+    /// No new privileges, private /tmp and devices, the system read-only, no kernel knobs.
+    #[default]
+    Strict,
+    /// Private /tmp and no new privileges only.
+    Light,
+    /// Nothing.
+    Off,
+}
+
+/// A directory a service owns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StateDirectory {
+    /// `/var/lib/NAME`
+    State,
+    /// `/var/cache/NAME`
+    Cache,
+    /// `/var/log/NAME`
+    Logs,
+    /// `/run/NAME`
+    Runtime,
+}
+
+/// A service described once; rendered for systemd, runit or s6.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    /// Name, without suffix.
+    pub name: String,
+    /// One line.
+    #[serde(default)]
+    pub description: String,
+    /// What runs; the program is an absolute path.
+    pub command: Command,
+    /// Run before it, in order, to success.
+    #[serde(default)]
+    pub prepare: Vec<Command>,
+    /// Tells it to read its configuration again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reload: Option<Command>,
+    /// User it runs as; none: a user of its own, made for the occasion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Group; none: the user's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Services (or `network`, `time`, `local-files`) that must be up before it.
+    #[serde(default)]
+    pub needs: Vec<String>,
+    /// Services that should start before it if they start at all.
+    #[serde(default)]
+    pub after: Vec<String>,
+    /// When it counts as started.
+    #[serde(default)]
+    pub ready: Ready,
+    /// When it is started again.
+    #[serde(default)]
+    pub restart: Restart,
+    /// Seconds between restarts.
+    #[serde(default = "one_second")]
+    pub restart_delay: u32,
+    /// Environment.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+    /// Working directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
+    /// Directories named after the service that it owns.
+    #[serde(default)]
+    pub directories: Vec<StateDirectory>,
+    /// Paths it may write to beyond those.
+    #[serde(default)]
+    pub writable: Vec<String>,
+    /// Ports below 1024 may be bound.
+    #[serde(default)]
+    pub low_ports: bool,
+    /// How far it is fenced in.
+    #[serde(default)]
+    pub sandbox: Sandbox,
+    /// Started at boot.
+    #[serde(default = "yes")]
+    pub enable: bool,
+    /// Who wrote it.
+    #[serde(default)]
+    pub origin: SourceLine,
+}
+
+fn one_second() -> u32 {
+    1
+}
+
+/// Units of packages by full name (`nginx.service`), each sorted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub struct Units {
+    /// Enabled.
+    #[serde(default)]
+    pub enable: Vec<String>,
+    /// Left disabled.
+    #[serde(default)]
+    pub disable: Vec<String>,
+    /// Masked.
+    #[serde(default)]
+    pub mask: Vec<String>,
+}
+
+/// What must hold for a boot to count as good.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, tag = "kind", rename_all = "kebab-case")]
+pub enum Check {
+    /// A unit is active.
+    Unit {
+        /// Its name.
+        unit: String,
+    },
+    /// A TCP port on this host accepts.
+    Tcp {
+        /// Its number.
+        port: u16,
+    },
+    /// A URL on this host answers 2xx or 3xx.
+    Http {
+        /// The URL.
+        url: String,
+    },
+    /// A command ends with success.
+    Command {
+        /// Its words.
+        command: Command,
+    },
+}

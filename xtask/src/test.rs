@@ -1,0 +1,19 @@
+//! Every check and test, in the order in which a failure is cheapest.
+
+use crate::machine::{JUDGES, call, need, need_qemu};
+use crate::{Outcome, root, tidy};
+
+/// `cargo xtask test [-- ARGUMENTS FOR cargo test]`.
+pub(crate) fn run(rest: &[&str]) -> Outcome {
+    let root = root();
+    need(&JUDGES)?;
+    need_qemu()?;
+    tidy::run()?;
+    call(&["cargo", "fmt", "--all", "--check"], &root)?;
+    let clippy = ["cargo", "clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
+    call(&clippy, &root)?;
+    call(&["cargo", "run", "--quiet", "--package", "xtask", "--", "docs", "--check"], &root)?;
+    let mut words = vec!["cargo", "test", "--workspace", "--no-fail-fast"];
+    words.extend(rest.iter().filter(|word| **word != "--"));
+    call(&words, &root)
+}

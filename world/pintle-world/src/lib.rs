@@ -1,1 +1,10 @@
-//! (empty)
+//! Effects behind small types named for the thing: files, the cache, HTTP. Decides nothing.
+
+pub mod atomic;
+pub mod cache;
+pub mod fetch;
+pub mod store;
+
+pub use cache::Cache;
+pub use fetch::{Expected, FetchError, Fetcher, Mirror, Progress};
+pub use store::{FileSink, Pack, PackWriter, Store};

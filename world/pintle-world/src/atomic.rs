@@ -1,0 +1,189 @@
+//! Files that are either whole or absent: written under a temporary name in the same directory, synced, renamed.
+//!
+//! After [`File::commit`] returned, the file survives a power cut. Before it, the final name is untouched; a dropped
+//! [`File`] is removed, a killed process leaves only a hidden `.NAME.XXXXXX.partial`.
+
+use std::fs;
+use std::io::{self, Seek, SeekFrom, Write};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+/// A file could not be put in place.
+#[derive(Debug, thiserror::Error)]
+pub enum AtomicError {
+    /// The directory is missing.
+    #[error("cannot write {}: its directory does not exist; create it, or choose another path", .0.display())]
+    NoDirectory(PathBuf),
+    /// The directory (or the file system) may not be written.
+    #[error("cannot write {}: this is not allowed; choose a path you may write to", .0.display())]
+    Refused(PathBuf, #[source] io::Error),
+    /// No room, or over quota.
+    #[error(
+        "no space left for {}; free some space on its file system and run the command again (nothing was left behind)",
+        .0.display()
+    )]
+    Full(PathBuf, #[source] io::Error),
+    /// The final name is a directory.
+    #[error("cannot write {}: a directory is in its place; remove it, or choose another path", .0.display())]
+    IsDirectory(PathBuf),
+    /// The path names no file (`/`, `..`, empty).
+    #[error("`{}` does not name a file; give the path of the file to write", .0.display())]
+    NoName(PathBuf),
+    /// Anything else.
+    #[error("cannot write {}", .0.display())]
+    Io(PathBuf, #[source] io::Error),
+}
+
+impl AtomicError {
+    /// Sorts an error of writing `path` into what the user can do about it.
+    #[must_use]
+    pub fn new(path: &Path, error: io::Error) -> Self {
+        use io::ErrorKind as K;
+        let path = path.to_owned();
+        match error.kind() {
+            K::NotFound => Self::NoDirectory(path),
+            K::PermissionDenied | K::ReadOnlyFilesystem => Self::Refused(path, error),
+            K::StorageFull | K::QuotaExceeded => Self::Full(path, error),
+            K::IsADirectory => Self::IsDirectory(path),
+            _ => Self::Io(path, error),
+        }
+    }
+}
+
+/// Puts `bytes` at `path`, replacing what was there.
+///
+/// # Errors
+/// [`AtomicError`]; then the old file is as it was.
+pub fn write(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), AtomicError> {
+    let path = path.as_ref();
+    let mut file = File::create(path)?;
+    file.write_all(bytes).map_err(|error| AtomicError::new(path, error))?;
+    file.commit()
+}
+
+/// As [`write`], without waiting for the disk: for what can be made again and is checked when it is read.
+pub(crate) fn publish(path: &Path, bytes: &[u8]) -> Result<(), AtomicError> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes).map_err(|error| AtomicError::new(path, error))?;
+    let persisted = file.temporary.persist(path);
+    persisted.map(drop).map_err(|error| AtomicError::new(path, error.error))
+}
+
+/// A file being written; visible under its name only after [`File::commit`]. Removed when dropped before.
+#[derive(Debug)]
+pub struct File {
+    temporary: tempfile::NamedTempFile,
+    path: PathBuf,
+}
+
+impl File {
+    /// Starts a file that will be at `path`, with mode 0666 less the umask.
+    ///
+    /// # Errors
+    /// [`AtomicError`], also when a directory is at `path`.
+    pub fn create(path: impl AsRef<Path>) -> Result<Self, AtomicError> {
+        let path = path.as_ref();
+        let name = path.file_name().ok_or_else(|| AtomicError::NoName(path.to_owned()))?;
+        if path.is_dir() {
+            return Err(AtomicError::IsDirectory(path.to_owned()));
+        }
+        let mut prefix = std::ffi::OsString::from(".");
+        prefix.push(name);
+        prefix.push(".");
+        let temporary = tempfile::Builder::new()
+            .prefix(&prefix)
+            .suffix(".partial")
+            .permissions(fs::Permissions::from_mode(0o666))
+            .tempfile_in(directory_of(path))
+            .map_err(|error| AtomicError::new(path, error))?;
+        Ok(Self { temporary, path: path.to_owned() })
+    }
+
+    /// Where the file will be.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The open file, for positioned writes and kernel-side copies.
+    #[must_use]
+    pub fn as_file(&self) -> &fs::File {
+        self.temporary.as_file()
+    }
+
+    /// The name it has until it is committed, for programs that read it before.
+    #[must_use]
+    pub fn temporary_path(&self) -> &Path {
+        self.temporary.path()
+    }
+
+    /// Syncs the file, gives it its name, syncs the directory.
+    ///
+    /// # Errors
+    /// [`AtomicError`]; then the final name is as it was.
+    pub fn commit(self) -> Result<(), AtomicError> {
+        let Self { temporary, path } = self;
+        let fail = |error| AtomicError::new(&path, error);
+        temporary.as_file().sync_all().map_err(fail)?;
+        temporary.persist(&path).map_err(|error| fail(error.error))?;
+        fs::File::open(directory_of(&path)).and_then(|dir| dir.sync_all()).map_err(fail)
+    }
+}
+
+impl Write for File {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.temporary.as_file_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.temporary.as_file_mut().flush()
+    }
+}
+
+impl Seek for File {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.temporary.as_file_mut().seek(to)
+    }
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_whole_or_absent() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("image.raw");
+        let mut file = File::create(&path).unwrap();
+        file.write_all(b"half").unwrap();
+        assert!(!path.exists() && file.temporary_path().exists());
+        drop(file);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+
+        write(&path, b"old").unwrap();
+        write(&path, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn errors_name_the_path_and_the_next_step() {
+        let dir = tempfile::tempdir().unwrap();
+        let shown = |path: &Path| {
+            let error = write(path, b"x").unwrap_err().to_string();
+            error.replace(&dir.path().display().to_string(), "DIR")
+        };
+        insta::assert_snapshot!(shown(&dir.path().join("no/such")), @"cannot write DIR/no/such: its directory does not exist; create it, or choose another path");
+        insta::assert_snapshot!(shown(dir.path()), @"cannot write DIR: a directory is in its place; remove it, or choose another path");
+        insta::assert_snapshot!(shown(Path::new("/")), @"`/` does not name a file; give the path of the file to write");
+        let full = AtomicError::new(Path::new("out.raw"), io::ErrorKind::StorageFull.into());
+        insta::assert_snapshot!(full, @"no space left for out.raw; free some space on its file system and run the command again (nothing was left behind)");
+    }
+}

@@ -1,0 +1,107 @@
+use super::BadMirror;
+use crate::atomic::AtomicError;
+use pintle_model::DigestMismatch;
+use std::io;
+use std::path::PathBuf;
+
+/// A download failed. Every variant names the URL or path; the text ends with what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// 404, 410, or no such file in a local mirror.
+    #[error(
+        "{0} is not there; the mirror no longer has this version (run `pintle lock` for what it has now)"
+    )]
+    NotFound(String),
+    /// Another refusal.
+    #[error("{url} answered with HTTP status {status}; try later or set another mirror")]
+    Status {
+        /// The URL.
+        url: String,
+        /// The status.
+        status: u16,
+    },
+    /// A captive portal, a proxy's login page, an error page sent as success.
+    #[error(
+        "{0}: the mirror answered with a web page instead of the file; check the network (login page? proxy?) or set another mirror"
+    )]
+    WebPage(String),
+    /// The server announces, or sends, more or less than there must be.
+    #[error(
+        "{url} has {actual} bytes where {expected} were expected; the mirror may be mid-update: try later, or set another mirror"
+    )]
+    Size {
+        /// The URL.
+        url: String,
+        /// What was promised.
+        expected: u64,
+        /// What is there.
+        actual: u64,
+    },
+    /// More than the caller was ready to take.
+    #[error("{url} is larger than {max} bytes, more than any such file should be; check the mirror")]
+    TooLarge {
+        /// The URL.
+        url: String,
+        /// The limit.
+        max: u64,
+    },
+    /// The bytes are not those the signed index (or the lock) promised.
+    #[error("{url} is not the file that was signed; what was downloaded is thrown away: try another mirror")]
+    Mismatch {
+        /// The URL.
+        url: String,
+        /// Both digests.
+        #[source]
+        source: DigestMismatch,
+    },
+    /// Nothing came for too long.
+    #[error(
+        "{url}: no byte for {seconds} s; what has arrived is kept: run the command again, or set another mirror"
+    )]
+    Stalled {
+        /// The URL.
+        url: String,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// Connection refused, reset, cut half-way, host not found, TLS.
+    #[error(
+        "{url}: the connection failed {attempts} times; what has arrived is kept: run the command again, or set another mirror"
+    )]
+    Network {
+        /// The URL.
+        url: String,
+        /// How often it was tried without getting any further.
+        attempts: u32,
+        /// The last failure.
+        #[source]
+        source: io::Error,
+    },
+    /// A file of a local mirror.
+    #[error("cannot read {}", .path.display())]
+    Local {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The cache could not take the download.
+    #[error("cannot keep the download of {url}")]
+    Cache {
+        /// The URL.
+        url: String,
+        /// Why.
+        #[source]
+        source: AtomicError,
+    },
+    /// The mirror, or the path on it.
+    #[error(transparent)]
+    Mirror(#[from] BadMirror),
+    /// The proxy setting.
+    #[error("the proxy `{0}` is not a URL such as http://host:3128; correct http_proxy or https_proxy")]
+    Proxy(String),
+    /// The user wanted to stop, or another download failed first.
+    #[error("stopped; what has arrived is kept and the next run continues")]
+    Cancelled,
+}

@@ -1,0 +1,65 @@
+//! Small questions to the file system and the process table.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The bytes of `path`; `None` only when it does not exist.
+///
+/// # Errors
+/// Every error but `NotFound`.
+pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The folders in `path`, sorted; none when it does not exist.
+///
+/// # Errors
+/// Every error but `NotFound`.
+pub fn folders(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            found.push(entry.path());
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Whether a process with this id exists.
+#[must_use]
+pub fn process_lives(pid: u32) -> bool {
+    Path::new(&format!("/proc/{pid}")).exists()
+}
+
+/// The file in `folder` with one of `extensions` that was changed last.
+///
+/// # Errors
+/// Of reading the folder; a missing folder holds nothing.
+pub fn newest(folder: &Path, extensions: &[&str]) -> io::Result<Option<PathBuf>> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut newest = None;
+    for entry in entries {
+        let entry = entry?;
+        let path = entry.path();
+        let fits = path.extension().and_then(|e| e.to_str()).is_some_and(|e| extensions.contains(&e));
+        if fits {
+            newest = newest.max(Some((entry.metadata()?.modified()?, path)));
+        }
+    }
+    Ok(newest.map(|(_, path)| path))
+}

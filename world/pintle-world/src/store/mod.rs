@@ -1,0 +1,115 @@
+//! The content store: packages unpacked once, their file bytes back to back in a pack each.
+//!
+//! A pack is a plain file of file contents, each starting at a multiple of 4 KiB, zeros in between. Its index is
+//! opaque here: the package format writes it, checked by length and digest when it is read. A pack is named by the
+//! digest of what was unpacked, so it never changes; whoever unpacks the same package twice makes the same bytes.
+//!
+//! Packs are not synced to the disk: they can be made again, and what a power cut took shows as a wrong length of the
+//! pack or a wrong digest of the index, upon which the pack counts as absent.
+
+mod pack;
+mod sink;
+mod sources;
+
+pub use pack::{PACK_ALIGN, Pack, PackWriter};
+pub use sink::FileSink;
+
+use crate::Cache;
+use crate::atomic::AtomicError;
+use pintle_model::{Contents, Digest, SourceId};
+use sources::Sources;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The content store failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Writing a pack or its index.
+    #[error("cannot keep an unpacked package in the cache")]
+    Write(#[source] AtomicError),
+    /// Reading or making a folder of the store.
+    #[error("cannot use {} of the cache; remove it, or set PINTLE_CACHE_DIR to another folder", .path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A host file that was to become a source.
+    #[error("cannot read {}", .path.display())]
+    HostFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Hands out numbers for packs and host files, and reads them. Shared between threads.
+#[derive(Debug)]
+pub struct Store {
+    cache: Cache,
+    sources: Sources,
+}
+
+impl Store {
+    /// The store in `cache`.
+    #[must_use]
+    pub fn open(cache: &Cache) -> Self {
+        Self { cache: cache.clone(), sources: Sources::default() }
+    }
+
+    /// The pack made from the blob `digest` by unpack format `format`; `None` when there is none that is whole.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`] when it exists but cannot be read.
+    pub fn open_pack(&self, digest: &Digest, format: u32) -> Result<Option<Pack>, StoreError> {
+        let base = self.cache.pack(digest, format);
+        let Some((len, index)) = pack::load(&base)? else { return Ok(None) };
+        let source = self.sources.add(base.with_extension("pack"), Some(len));
+        Ok(Some(Pack { source, index }))
+    }
+
+    /// Starts the pack of the blob `digest`. Nothing is visible before [`PackWriter::finish`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn create_pack(&self, digest: &Digest, format: u32) -> Result<PackWriter<'_>, StoreError> {
+        PackWriter::create(self, self.cache.pack(digest, format))
+    }
+
+    /// Makes a host file readable as a source. The file must not change while it is in use.
+    ///
+    /// # Errors
+    /// [`StoreError::HostFile`] when it cannot be opened or is no regular file.
+    pub fn add_file(&self, path: impl AsRef<Path>) -> Result<SourceId, StoreError> {
+        let path = path.as_ref();
+        let fail = |source| StoreError::HostFile { path: path.to_owned(), source };
+        let absolute = std::path::absolute(path).map_err(fail)?;
+        let id = self.sources.add(absolute, None);
+        let file = self.sources.file(id).map_err(fail)?;
+        if file.metadata().map_err(fail)?.is_file() {
+            Ok(id)
+        } else {
+            Err(fail(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")))
+        }
+    }
+
+    /// The open file behind a source, for kernel-side copies; opened again when it had been closed to save descriptors.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`] for a number this store did not hand out; errors of opening.
+    pub fn file(&self, source: SourceId) -> io::Result<Arc<std::fs::File>> {
+        self.sources.file(source)
+    }
+}
+
+impl Contents for Store {
+    fn read_exact_at(&self, source: SourceId, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        use std::os::unix::fs::FileExt as _;
+        self.sources.file(source)?.read_exact_at(out, offset)
+    }
+}

@@ -1,0 +1,119 @@
+use super::{Store, StoreError};
+use crate::atomic::{self, AtomicError};
+use pintle_model::{Digest, SourceId};
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// File contents in a pack start at multiples of this: what file systems share and copy whole.
+pub const PACK_ALIGN: u64 = 4096;
+
+/// An index file: magic, length of the pack (u64 LE), SHA-256 of all that follows it and of the length, payload.
+const MAGIC: &[u8; 8] = b"pntlpk\x01\n";
+const HEADER: usize = 8 + 8 + 32;
+/// Largest index read into memory: a package of 300,000 files has about 50 MB.
+const INDEX_MAX: u64 = 512 << 20;
+static ZEROS: [u8; PACK_ALIGN as usize] = [0; PACK_ALIGN as usize];
+
+/// A pack of the store, ready to be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pack {
+    /// Its number as a source of bytes.
+    pub source: SourceId,
+    /// What [`PackWriter::finish`] was given.
+    pub index: Vec<u8>,
+}
+
+fn checksum(len: u64, payload: &[u8]) -> Digest {
+    let mut hasher = pintle_model::Hasher::new();
+    hasher.update(&len.to_le_bytes());
+    hasher.update(payload);
+    hasher.finish().digest()
+}
+
+/// Length of the pack and payload of its index; `None` where either is missing, cut short or damaged.
+pub(super) fn load(base: &Path) -> Result<Option<(u64, Vec<u8>)>, StoreError> {
+    let path = base.with_extension("index");
+    let fail = |path: &Path, source| StoreError::Read { path: path.to_owned(), source };
+    let absent = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+    let mut index = match fs::metadata(&path) {
+        Ok(meta) if meta.len() > INDEX_MAX => return Ok(None),
+        Ok(_) => fs::read(&path).map_err(|error| fail(&path, error))?,
+        Err(error) if absent(&error) => return Ok(None),
+        Err(error) => return Err(fail(&path, error)),
+    };
+    let Some((header, payload)) = index.split_at_checked(HEADER) else { return Ok(None) };
+    let (magic, rest) = header.split_at(8);
+    let (len, digest) = rest.split_at(8);
+    let len = u64::from_le_bytes(len.try_into().expect("invariant: split at 8"));
+    if magic != MAGIC || digest != checksum(len, payload).as_bytes() {
+        return Ok(None);
+    }
+    let pack = base.with_extension("pack");
+    match fs::metadata(&pack) {
+        Ok(meta) if meta.len() == len => {}
+        Ok(_) => return Ok(None),
+        Err(error) if absent(&error) => return Ok(None),
+        Err(error) => return Err(fail(&pack, error)),
+    }
+    index.drain(..HEADER);
+    Ok(Some((len, index)))
+}
+
+/// Writes one pack. Dropped before [`PackWriter::finish`], it leaves nothing.
+#[derive(Debug)]
+pub struct PackWriter<'a> {
+    store: &'a Store,
+    base: PathBuf,
+    file: io::BufWriter<tempfile::NamedTempFile>,
+    len: u64,
+}
+
+impl<'a> PackWriter<'a> {
+    pub(super) fn create(store: &'a Store, base: PathBuf) -> Result<Self, StoreError> {
+        let folder = base.parent().expect("invariant: packs are in folders");
+        let fail = |source| StoreError::Write(AtomicError::new(&base, source));
+        fs::create_dir_all(folder).map_err(fail)?;
+        let file = tempfile::Builder::new().suffix(".partial").tempfile_in(folder).map_err(fail)?;
+        Ok(Self { store, file: io::BufWriter::with_capacity(1 << 18, file), base, len: 0 })
+    }
+
+    /// Starts a file at the next multiple of [`PACK_ALIGN`] and returns its offset.
+    ///
+    /// # Errors
+    /// Of writing.
+    pub fn begin(&mut self) -> io::Result<u64> {
+        let pad = self.len.next_multiple_of(PACK_ALIGN) - self.len;
+        self.append(&ZEROS[..pad as usize])?;
+        Ok(self.len)
+    }
+
+    /// Appends to the file begun last.
+    ///
+    /// # Errors
+    /// Of writing.
+    pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)?;
+        self.len += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Publishes the pack, then its index: a pack counts only with its index.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`].
+    pub fn finish(self, index: Vec<u8>) -> Result<Pack, StoreError> {
+        let Self { store, base, file, len } = self;
+        let path = base.with_extension("pack");
+        let fail = |source| StoreError::Write(AtomicError::new(&path, source));
+        let file = file.into_inner().map_err(|error| fail(error.into_error()))?;
+        file.persist(&path).map_err(|error| fail(error.error))?;
+        let mut bytes = Vec::with_capacity(HEADER + index.len());
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(&len.to_le_bytes());
+        bytes.extend_from_slice(checksum(len, &index).as_bytes());
+        bytes.extend_from_slice(&index);
+        atomic::publish(&base.with_extension("index"), &bytes).map_err(StoreError::Write)?;
+        Ok(Pack { source: store.sources.add(path, Some(len)), index })
+    }
+}

@@ -1,5 +1,6 @@
 //! Boot artefacts as bytes: unified kernel images, GRUB's BIOS images, boot loader entries.
 
+pub mod cmdline;
 pub mod grub;
 pub mod loader;
 pub mod uki;

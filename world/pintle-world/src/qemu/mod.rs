@@ -115,7 +115,7 @@ fn parse_version(line: &str) -> Option<(u32, u32)> {
 /// First of `candidates` that is a readable file.
 #[must_use]
 pub fn first_file<'a>(candidates: &[&'a str]) -> Option<&'a Path> {
-    candidates.iter().map(Path::new).find(|path| path.is_file())
+    candidates.iter().copied().map(Path::new).find(|path| path.is_file())
 }
 
 #[cfg(test)]

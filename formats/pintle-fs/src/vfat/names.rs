@@ -41,17 +41,15 @@ impl LongName {
             Ok(Self { text: text.into(), units })
         }
     }
+}
 
-    /// What names are compared by: FAT ignores case. Characters whose capital is several stay as they are.
-    pub(super) fn folded(&self) -> String {
-        self.text
-            .chars()
-            .map(|c| {
-                let mut upper = c.to_uppercase();
-                upper.next().filter(|_| upper.next().is_none()).unwrap_or(c)
-            })
-            .collect()
-    }
+/// What names are compared by: FAT ignores case. Characters whose capital is several stay as they are.
+pub(super) fn folded(name: &str) -> String {
+    let upper = |c: char| {
+        let mut upper = c.to_uppercase();
+        upper.next().filter(|_| upper.next().is_none()).unwrap_or(c)
+    };
+    name.chars().map(upper).collect()
 }
 
 /// Characters of short names, lower-case letters aside (fatgen103 page 24); nothing that depends on a code page.

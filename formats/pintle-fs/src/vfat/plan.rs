@@ -1,6 +1,6 @@
 use super::Error;
 use super::format::{ENTRY, ShortName, UNITS_PER_ENTRY};
-use super::names::{LongName, aliases, is_exact};
+use super::names::{LongName, aliases, folded, is_exact};
 use pintle_model::{Blob, Inode, InodeId, Kind, Timestamp, Tree, TreePath};
 use std::collections::BTreeMap;
 
@@ -113,10 +113,10 @@ fn enter(nodes: &mut [Node], todo: &mut Vec<Named>, open: Open) -> Result<(), Er
     let Kind::Directory(names) = &open.inode.kind else { return Ok(()) };
     let below = |name: &[u8]| open.path.join(name).expect("invariant: names in a tree make good paths");
     let mut long = Vec::with_capacity(names.len());
-    let mut folded: BTreeMap<String, String> = BTreeMap::new();
+    let mut seen: BTreeMap<String, String> = BTreeMap::new();
     for name in names.keys() {
         let checked = LongName::new(name).map_err(|source| Error::Name { path: below(name), source })?;
-        if let Some(other) = folded.insert(checked.folded(), checked.text.clone()) {
+        if let Some(other) = seen.insert(folded(&checked.text), checked.text.clone()) {
             return Err(Error::SameName { path: below(name), other });
         }
         long.push(checked);

@@ -3,6 +3,7 @@
 
 use super::directory::{self, Slot};
 use super::format::{self, ENTRY, FS_INFO_SECTOR};
+use super::names::folded;
 use pintle_model::{Limit, Timestamp};
 use std::collections::BTreeSet;
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
@@ -206,8 +207,8 @@ impl<R: Read + Seek> Volume<R> {
     pub fn lookup(&mut self, path: &str) -> Result<Option<Entry>, ReadError> {
         let mut at: Option<Entry> = None;
         for name in path.split('/').filter(|name| !name.is_empty() && *name != ".") {
-            let wanted = name.to_uppercase();
-            let fits = |entry: &Entry| entry.name.to_uppercase() == wanted || entry.short == wanted;
+            let wanted = folded(name);
+            let fits = |entry: &Entry| folded(&entry.name) == wanted || entry.short == wanted;
             at = match &at {
                 Some(entry) if !entry.is_directory => None,
                 _ => self.entries(at.as_ref())?.into_iter().find(fits),

@@ -108,3 +108,28 @@ pub trait PackSink {
     /// Of the store.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
 }
+
+/// A stored index cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the stored index of an unpacked package is damaged")]
+pub struct BadIndex(#[source] postcard::Error);
+
+impl UnpackedDeb {
+    /// The stored form: postcard (<https://postcard.jamesmunns.com/wire-format>), of this [`UNPACK_FORMAT`].
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        postcard::to_stdvec(self).expect("invariant: plain data of known lengths serialises")
+    }
+
+    /// Reads what [`UnpackedDeb::to_bytes`] wrote.
+    ///
+    /// # Errors
+    /// [`BadIndex`] when the bytes are of another format, damaged or too many.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, BadIndex> {
+        match postcard::take_from_bytes(bytes) {
+            Ok((unpacked, [])) => Ok(unpacked),
+            Ok(_) => Err(BadIndex(postcard::Error::SerdeDeCustom)),
+            Err(error) => Err(BadIndex(error)),
+        }
+    }
+}

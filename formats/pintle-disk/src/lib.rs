@@ -1,4 +1,5 @@
-//! Disks as bytes: partition tables and image containers.
+//! Disks as bytes: partition tables and image containers. No files: tables become byte vectors, containers speak to
+//! the standard traits.
 
 pub mod gpt;
 pub mod mbr;

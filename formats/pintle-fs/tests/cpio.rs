@@ -123,37 +123,39 @@ fn cpio_lists_what_the_tree_says() {
     let list = cpio(&["-itvn", "--quiet"], Path::new("/"), &archive(&full()));
     let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
     let list: Vec<String> = list.lines().map(words).collect();
-    insta::assert_snapshot!(list.join("\n"), @"drwxr-xr-x 6 0 0 0 Jan 1 1970 .
-drwxr-xr-x 2 0 0 0 Sep 13 2020 dev
-crw--w---- 1 0 5 5, 1 Nov 14 2023 dev/console
-brw-rw---- 1 0 0 254, 300 Nov 14 2023 dev/vda
-drwxr-xr-x 3 0 0 0 Sep 13 2020 etc
-drwxr-xr-x 3 0 0 0 Sep 13 2020 etc/tmp
-drwxr-xr-x 3 0 0 0 Sep 13 2020 etc/tmp/deep
-drwxr-xr-x 2 0 0 0 Sep 13 2020 etc/tmp/deep/dir
--rwsr-xr-x 1 0 0 1 Jan 1 1970 etc/tmp/deep/dir/file
-lrwxrwxrwx 1 0 0 23 Nov 14 2023 init -> usr/lib/systemd/systemd
-drwxr-xr-x 2 0 0 0 Sep 13 2020 run
-prw------- 1 65534 70000 0 Jan 1 1970 run/fifo
-srw-rw-rw- 1 0 0 0 Feb 7 2106 run/socket
--rw-r----- 1 0 0 80001 Jan 1 1970 sparse
-drwxr-xr-x 4 0 0 0 Sep 13 2020 usr
-drwxr-xr-x 2 0 0 0 Sep 13 2020 usr/bin
--rwxr-xr-x 3 0 0 0 Jan 1 1970 usr/bin/a-third
--rwxr-xr-x 3 0 0 0 Jan 1 1970 usr/bin/bunzip2
--rwxr-xr-x 3 0 0 10 Jan 1 1970 usr/bin/bzip2
--rw------- 2 0 0 0 Oct 2 2096 usr/empty
--rw------- 2 0 0 0 Oct 2 2096 usr/empty-too
-drwxr-xr-x 2 0 0 0 Sep 13 2020 usr/lib
--rw-r--r-- 1 0 0 0 Jan 1 1970 usr/lib/x
--rw-r--r-- 1 0 0 1 Jan 1 1970 usr/lib/xx
--rw-r--r-- 1 0 0 2 Jan 1 1970 usr/lib/xxx
--rw-r--r-- 1 0 0 3 Jan 1 1970 usr/lib/xxxx
--rw-r--r-- 1 0 0 4 Jan 1 1970 usr/lib/xxxxx
--rw-r--r-- 1 0 0 5 Jan 1 1970 usr/lib/xxxxxx
--rw-r--r-- 1 0 0 6 Jan 1 1970 usr/lib/xxxxxxx
--rw-r--r-- 1 0 0 7 Jan 1 1970 usr/lib/xxxxxxxx
--rw-r--r-- 1 0 0 8 Jan 1 1970 usr/lib/xxxxxxxxx");
+    insta::assert_snapshot!(list.join("\n"), @r"
+    drwxr-xr-x 6 0 0 0 Jan 1 1970 .
+    drwxr-xr-x 2 0 0 0 Sep 13 2020 dev
+    crw--w---- 1 0 5 5, 1 Nov 14 2023 dev/console
+    brw-rw---- 1 0 0 254, 300 Nov 14 2023 dev/vda
+    drwxr-xr-x 3 0 0 0 Sep 13 2020 etc
+    drwxr-xr-x 3 0 0 0 Sep 13 2020 etc/tmp
+    drwxr-xr-x 3 0 0 0 Sep 13 2020 etc/tmp/deep
+    drwxr-xr-x 2 0 0 0 Sep 13 2020 etc/tmp/deep/dir
+    -rwsr-xr-x 1 0 0 1 Jan 1 1970 etc/tmp/deep/dir/file
+    lrwxrwxrwx 1 0 0 23 Nov 14 2023 init -> usr/lib/systemd/systemd
+    drwxr-xr-x 2 0 0 0 Sep 13 2020 run
+    prw------- 1 65534 70000 0 Jan 1 1970 run/fifo
+    srw-rw-rw- 1 0 0 0 Feb 7 2106 run/socket
+    -rw-r----- 1 0 0 80001 Jan 1 1970 sparse
+    drwxr-xr-x 4 0 0 0 Sep 13 2020 usr
+    drwxr-xr-x 2 0 0 0 Sep 13 2020 usr/bin
+    -rwxr-xr-x 3 0 0 0 Jan 1 1970 usr/bin/a-third
+    -rwxr-xr-x 3 0 0 0 Jan 1 1970 usr/bin/bunzip2
+    -rwxr-xr-x 3 0 0 10 Jan 1 1970 usr/bin/bzip2
+    -rw------- 2 0 0 0 Oct 2 2096 usr/empty
+    -rw------- 2 0 0 0 Oct 2 2096 usr/empty-too
+    drwxr-xr-x 2 0 0 0 Sep 13 2020 usr/lib
+    -rw-r--r-- 1 0 0 0 Jan 1 1970 usr/lib/x
+    -rw-r--r-- 1 0 0 1 Jan 1 1970 usr/lib/xx
+    -rw-r--r-- 1 0 0 2 Jan 1 1970 usr/lib/xxx
+    -rw-r--r-- 1 0 0 3 Jan 1 1970 usr/lib/xxxx
+    -rw-r--r-- 1 0 0 4 Jan 1 1970 usr/lib/xxxxx
+    -rw-r--r-- 1 0 0 5 Jan 1 1970 usr/lib/xxxxxx
+    -rw-r--r-- 1 0 0 6 Jan 1 1970 usr/lib/xxxxxxx
+    -rw-r--r-- 1 0 0 7 Jan 1 1970 usr/lib/xxxxxxxx
+    -rw-r--r-- 1 0 0 8 Jan 1 1970 usr/lib/xxxxxxxxx
+    ");
 }
 
 #[test]

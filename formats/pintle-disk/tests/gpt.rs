@@ -88,7 +88,7 @@ fn sfdisk_reads_what_was_written() {
     save(&place(DISK, requests(), None).unwrap(), &path);
     let json = judge("sfdisk", &["-J", path.to_str().unwrap()]).replace(path.to_str().unwrap(), "disk");
     let json: Vec<&str> = json.split_whitespace().collect();
-    insta::assert_snapshot!(json.join(" ").replace("[ {", "[\n{").replace("}, {", "},\n{"), @r#"
+    insta::assert_snapshot!(json.join(" ").replace("[ {", "[\n{").replace("},{", "},\n{"), @r#"
     { "partitiontable": { "label": "gpt", "id": "D17E64B6-0C4E-4C5B-9D56-2D5C1D6A1F00", "device": "disk", "unit": "sectors", "firstlba": 34, "lastlba": 460766, "sectorsize": 512, "partitions": [
     { "node": "disk1", "start": 2048, "size": 2048, "type": "21686148-6449-6E6F-744E-656564454649", "uuid": "01010101-0101-0101-0101-010101010101", "name": "bios" },
     { "node": "disk2", "start": 4096, "size": 204800, "type": "C12A7328-F81F-11D2-BA4B-00A0C93EC93B", "uuid": "02020202-0202-0202-0202-020202020202", "name": "esp", "attrs": "GUID:63" },

@@ -63,3 +63,58 @@ pub fn newest(folder: &Path, extensions: &[&str]) -> io::Result<Option<PathBuf>>
     }
     Ok(newest.map(|(_, path)| path))
 }
+
+/// Names in the folder `path`, sorted; none when it does not exist. Names that are not UTF-8 are shown with
+/// replacement characters.
+///
+/// # Errors
+/// Every error but `NotFound`.
+pub fn names(path: &Path) -> io::Result<Vec<String>> {
+    let entries = match std::fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        found.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Whether a folder (true) or something else (false) is at `path`; `None` when nothing is.
+///
+/// # Errors
+/// Every error but `NotFound`.
+pub fn is_folder(path: &Path) -> io::Result<Option<bool>> {
+    match std::fs::metadata(path) {
+        Ok(metadata) => Ok(Some(metadata.is_dir())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Opens `path` for reading.
+///
+/// # Errors
+/// Of the file system.
+pub fn open(path: &Path) -> io::Result<impl io::Read> {
+    std::fs::File::open(path)
+}
+
+/// Digest and length of a whole open file, read from its start.
+///
+/// # Errors
+/// Of reading.
+pub fn digest(file: &std::fs::File) -> io::Result<pintle_model::Hashed> {
+    use std::os::unix::fs::FileExt as _;
+    let mut hasher = pintle_model::Hasher::new();
+    let mut chunk = vec![0; 1 << 20];
+    loop {
+        match file.read_at(&mut chunk, hasher.len())? {
+            0 => return Ok(hasher.finish()),
+            n => hasher.update(&chunk[..n]),
+        }
+    }
+}

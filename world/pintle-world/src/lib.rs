@@ -3,6 +3,12 @@
 pub mod atomic;
 pub mod cache;
 pub mod fetch;
+pub mod files;
+pub mod host_tree;
+pub mod probe;
+pub mod qemu;
+pub mod spool;
+pub mod ssh;
 pub mod store;
 
 pub use cache::Cache;

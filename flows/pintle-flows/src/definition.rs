@@ -1,0 +1,140 @@
+//! Read a definition: a `system.toml` with its modules and imports, or an evaluated document.
+
+use pintle_definition::{
+    DocumentError, Evaluation, FileKind, Files, FilesError, Problems, Reference, evaluate, evaluate_document,
+};
+use pintle_model::System;
+use std::path::{Path, PathBuf};
+
+/// The name a definition has in its folder unless another is given.
+pub const FILE_NAME: &str = "system.toml";
+
+/// A definition that was read and evaluated.
+#[derive(Debug)]
+pub struct Definition {
+    /// Folder that relative paths in it start from.
+    pub folder: PathBuf,
+    /// Where its lock belongs unless said otherwise; none for standard input.
+    pub lock_file: Option<PathBuf>,
+    evaluated: Evaluated,
+}
+
+#[derive(Debug)]
+enum Evaluated {
+    Text(Box<Evaluation>),
+    Document(Box<System>),
+}
+
+impl Definition {
+    /// The system.
+    #[must_use]
+    pub fn system(&self) -> &System {
+        match &self.evaluated {
+            Evaluated::Text(evaluation) => evaluation.system(),
+            Evaluated::Document(system) => system,
+        }
+    }
+
+    /// The evaluation with the origin of every value; none for a document that came evaluated.
+    #[must_use]
+    pub fn evaluation(&self) -> Option<&Evaluation> {
+        match &self.evaluated {
+            Evaluated::Text(evaluation) => Some(evaluation),
+            Evaluated::Document(_) => None,
+        }
+    }
+}
+
+/// Why there is no definition.
+#[derive(Debug, thiserror::Error)]
+pub enum DefinitionError {
+    /// The text is wrong; everything that is wrong with it.
+    #[error("{0}")]
+    Problems(Problems),
+    /// The evaluated document is wrong.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// There is no such file.
+    #[error("there is no definition at {}", .0.display())]
+    Missing(PathBuf),
+    /// It cannot be read.
+    #[error("cannot read {}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// Reads the definition at `path`: a TOML file, a folder with a `system.toml`, an evaluated JSON document
+/// (`*.json`), or, for `-`, such a document from `standard_input`.
+///
+/// # Errors
+/// [`DefinitionError`].
+pub fn load(path: &Path, standard_input: &mut dyn std::io::Read) -> Result<Definition, DefinitionError> {
+    if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        let read = standard_input.read_to_end(&mut bytes);
+        read.map_err(|source| DefinitionError::Read { path: path.to_owned(), source })?;
+        let system = Box::new(evaluate_document("standard input", &bytes)?);
+        let folder = PathBuf::from(".");
+        return Ok(Definition { folder, lock_file: None, evaluated: Evaluated::Document(system) });
+    }
+    let file = if path.is_dir() { path.join(FILE_NAME) } else { path.to_owned() };
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let bytes = pintle_world::files::read(&file)
+        .map_err(|source| DefinitionError::Read { path: file.clone(), source })?
+        .ok_or_else(|| DefinitionError::Missing(file.clone()))?;
+    let evaluated = if file.extension().is_some_and(|extension| extension == "json") {
+        Evaluated::Document(Box::new(evaluate_document(&file.display().to_string(), &bytes)?))
+    } else {
+        let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let files = DiskFiles { folder: folder.clone() };
+        Evaluated::Text(Box::new(evaluate(&files, &name).map_err(DefinitionError::Problems)?))
+    };
+    let lock_name = match file.file_stem().and_then(|stem| stem.to_str()) {
+        Some("system") | None => "pintle.lock".to_owned(),
+        Some(stem) => format!("{stem}.lock"),
+    };
+    Ok(Definition { lock_file: Some(folder.join(lock_name)), folder, evaluated })
+}
+
+/// The reference of all options: those of shipped modules and of the modules in `folder`.
+///
+/// # Errors
+/// [`Problems`] of the user's own modules.
+pub fn reference(folder: &Path) -> Result<Reference, Problems> {
+    pintle_definition::reference(&DiskFiles { folder: folder.to_owned() })
+}
+
+/// The definition's files, as they lie in its folder.
+struct DiskFiles {
+    folder: PathBuf,
+}
+
+impl DiskFiles {
+    fn failed(path: &str, error: &std::io::Error) -> FilesError {
+        FilesError { path: path.to_owned(), reason: error.to_string() }
+    }
+}
+
+impl Files for DiskFiles {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, FilesError> {
+        pintle_world::files::read(&self.folder.join(path)).map_err(|error| Self::failed(path, &error))
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<String>, FilesError> {
+        pintle_world::files::names(&self.folder.join(folder)).map_err(|error| Self::failed(folder, &error))
+    }
+
+    fn kind(&self, path: &str) -> Result<Option<FileKind>, FilesError> {
+        let found = pintle_world::files::is_folder(&self.folder.join(path));
+        let found = found.map_err(|error| Self::failed(path, &error))?;
+        Ok(found.map(|folder| if folder { FileKind::Folder } else { FileKind::File }))
+    }
+}

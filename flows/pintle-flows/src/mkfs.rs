@@ -1,0 +1,155 @@
+//! The file system writers by themselves: a folder or a tar archive to an image, without root.
+
+use crate::tar_tree::{self, TarTreeError};
+use pintle_fs::{ext4, vfat};
+use pintle_model::{Size, Timestamp, Tree};
+use pintle_package::compress::Compression;
+use pintle_world::atomic::{self, AtomicError};
+use pintle_world::host_tree::{self, HostTreeError, Ownership};
+use pintle_world::spool::{Spool, Spooled};
+use pintle_world::store::StoreError;
+use pintle_world::{FileSink, Store};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use uuid::Uuid;
+
+/// Kinds of file systems.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// ext4.
+    Ext4,
+    /// FAT16 or FAT32.
+    Vfat,
+}
+
+/// What to write.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Kind.
+    pub kind: Kind,
+    /// Folder, tar archive (plain, gzip, xz or zstd by its name), or `-`.
+    pub source: PathBuf,
+    /// Image.
+    pub output: PathBuf,
+    /// Size; none: as small as the content allows.
+    pub size: Option<Size>,
+    /// Label.
+    pub label: String,
+    /// UUID; none: made from label and source name.
+    pub uuid: Option<Uuid>,
+    /// Time of the file system itself.
+    pub epoch: Timestamp,
+    /// Owners of a folder's files.
+    pub ownership: Ownership,
+}
+
+/// What was written.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Written {
+    /// Image.
+    pub path: PathBuf,
+    /// Its length in bytes.
+    pub size: u64,
+    /// Files, folders and links in it.
+    pub entries: usize,
+}
+
+/// Why it was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum MkfsError {
+    /// The folder.
+    #[error(transparent)]
+    Folder(#[from] HostTreeError),
+    /// The archive.
+    #[error(transparent)]
+    Tar(#[from] TarTreeError),
+    /// The source cannot be opened.
+    #[error("cannot read {}", .path.display())]
+    Source {
+        /// The source.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The content does not fit an ext4.
+    #[error("cannot make an ext4 file system")]
+    Ext4(#[from] ext4::Error),
+    /// The content does not fit a FAT.
+    #[error("cannot make a FAT file system")]
+    Vfat(#[from] vfat::Error),
+    /// The output.
+    #[error(transparent)]
+    Output(#[from] AtomicError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Names are made below this, so that the same label and source give the same UUID.
+const NAMESPACE: Uuid = uuid::uuid!("2fdd0f0e-6f5c-5f0b-9b1f-3f6f3f2f4c1e");
+
+/// Writes the image; it appears under its name when it is whole.
+///
+/// # Errors
+/// [`MkfsError`].
+pub fn mkfs(request: &Request, store: &Store, input: &mut dyn Read) -> Result<Written, MkfsError> {
+    let (tree, _spooled) = source_tree(request, store, input)?;
+    let uuid = request.uuid.unwrap_or_else(|| {
+        let name = request.source.file_name().unwrap_or_default().to_string_lossy();
+        Uuid::new_v5(&NAMESPACE, format!("{}\0{name}", request.label).as_bytes())
+    });
+    let file = atomic::File::create(&request.output)?;
+    let mut sink = FileSink::new(file.as_file(), store);
+    let size = match request.kind {
+        Kind::Ext4 => {
+            let mut options = ext4::Options::new(uuid, Uuid::new_v5(&uuid, b"hash seed"), request.epoch);
+            options.label.clone_from(&request.label);
+            options.size = request.size.map(Size::bytes);
+            ext4::write(&tree, &options, &mut sink)?.size.max(request.size.map_or(0, Size::bytes))
+        }
+        Kind::Vfat => {
+            let size = match request.size {
+                Some(size) => size.bytes(),
+                None => vfat::minimum_size(&tree)?,
+            };
+            let serial = u32::from_be_bytes([0, 1, 2, 3].map(|index| uuid.as_bytes()[index]));
+            let (label, epoch) = (request.label.to_uppercase(), request.epoch);
+            let options = vfat::Options { size, label, serial, epoch, hidden_sectors: 0 };
+            vfat::write(&tree, &options, &mut sink)?.size
+        }
+    };
+    sink.finish(size).map_err(|error| AtomicError::new(&request.output, error))?;
+    file.commit()?;
+    Ok(Written { path: request.output.clone(), size, entries: tree.walk().count() })
+}
+
+/// The tree to write, and what must live as long as its bytes are needed.
+fn source_tree(
+    request: &Request,
+    store: &Store,
+    input: &mut dyn Read,
+) -> Result<(Tree, Option<Spooled>), MkfsError> {
+    let path = request.source.as_path();
+    if path == Path::new("-") {
+        return tar(input, "standard input", store).map(|(tree, spooled)| (tree, Some(spooled)));
+    }
+    let fail = |source| MkfsError::Source { path: path.to_owned(), source };
+    match pintle_world::files::is_folder(path).map_err(fail)? {
+        None => Err(fail(io::ErrorKind::NotFound.into())),
+        Some(true) => Ok((host_tree::read(path, store, request.ownership)?, None)),
+        Some(false) => {
+            let name = path.display().to_string();
+            let packed = pintle_world::files::open(path).map_err(fail)?;
+            let plain = Compression::of_name(&name).reader(packed).map_err(fail)?;
+            tar(plain, &name, store).map(|(tree, spooled)| (tree, Some(spooled)))
+        }
+    }
+}
+
+fn tar(from: impl Read, name: &str, store: &Store) -> Result<(Tree, Spooled), MkfsError> {
+    let fail = |source| TarTreeError::Spool { name: name.to_owned(), source };
+    let mut spool = Spool::new(store).map_err(fail)?;
+    let tree = tar_tree::read(from, name, &mut spool)?;
+    Ok((tree, spool.finish().map_err(fail)?))
+}

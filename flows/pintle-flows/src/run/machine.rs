@@ -1,0 +1,166 @@
+use super::until::Forward;
+use pintle_model::{Arch, Size};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// How the guest's firmware starts it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Firmware {
+    /// OVMF.
+    #[default]
+    Uefi,
+    /// SeaBIOS.
+    Bios,
+}
+
+/// What the disk hangs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum DiskBus {
+    /// virtio-blk: `/dev/vda`, as on most clouds.
+    #[default]
+    Virtio,
+    /// virtio-scsi: `/dev/sda`.
+    Scsi,
+    /// AHCI: `/dev/sda`.
+    Sata,
+    /// NVMe: `/dev/nvme0n1`.
+    Nvme,
+}
+
+/// Whether what the guest writes is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Writes {
+    /// Into a scratch file that goes with the machine: the image stays as built.
+    #[default]
+    Discarded,
+    /// Into the image.
+    Kept,
+}
+
+/// Where the serial line goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Console {
+    /// Watched for the timeline, shown only when something goes wrong.
+    #[default]
+    Watched,
+    /// Watched and shown.
+    Shown,
+    /// Handed to the terminal, both ways; nothing is watched.
+    Terminal,
+}
+
+/// A virtual machine, complete: nothing about it is left to decide.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// Architecture.
+    pub arch: Arch,
+    /// True: KVM; false: QEMU's own translation.
+    pub kvm: bool,
+    /// Disk image.
+    pub image: PathBuf,
+    /// `raw` or `qcow2`.
+    pub image_format: &'static str,
+    /// Bus of the disk.
+    pub bus: DiskBus,
+    /// Writes.
+    pub writes: Writes,
+    /// UEFI: code (read-only) and a scratch copy of the variables; BIOS: none.
+    pub uefi: Option<(PathBuf, PathBuf)>,
+    /// Memory.
+    pub memory: Size,
+    /// Processors.
+    pub cpus: u8,
+    /// Port forwardings.
+    pub forwards: Vec<Forward>,
+    /// SSH public key that root of the guest shall accept, handed over as a systemd credential.
+    pub root_key: Option<String>,
+    /// Serial line.
+    pub console: Console,
+}
+
+/// QEMU reads `,` in option values as a separator unless doubled.
+fn escape(path: &Path) -> String {
+    path.to_string_lossy().replace(',', ",,")
+}
+
+impl Machine {
+    /// QEMU's arguments.
+    #[must_use]
+    pub fn arguments(&self) -> Vec<OsString> {
+        let mut args: Vec<String> = Vec::new();
+        let mut add = |words: &[&str]| args.extend(words.iter().map(|word| (*word).to_owned()));
+        let machine = match self.arch {
+            Arch::Amd64 => "q35",
+            Arch::Arm64 => "virt",
+        };
+        add(&["-machine", machine, "-accel", if self.kvm { "kvm" } else { "tcg" }, "-cpu", "max"]);
+        add(&["-smp", &self.cpus.to_string(), "-m", &format!("{}M", self.memory.bytes() >> 20)]);
+        add(&["-nodefaults", "-display", "none", "-no-reboot"]);
+        let serial = if self.console == Console::Terminal { "mon:stdio" } else { "stdio" };
+        add(&["-serial", serial, "-device", "virtio-rng-pci"]);
+        if let Some((code, variables)) = &self.uefi {
+            add(&["-drive", &format!("if=pflash,format=raw,readonly=on,file={}", escape(code))]);
+            add(&["-drive", &format!("if=pflash,format=raw,file={}", escape(variables))]);
+        } else {
+            // SeaBIOS then says its name on the serial line, which starts the timeline.
+            add(&["-fw_cfg", "name=etc/sercon-port,string=0"]);
+        }
+        let snapshot = if self.writes == Writes::Discarded { "on" } else { "off" };
+        let file = escape(&self.image);
+        let format = self.image_format;
+        add(&["-drive", &format!("if=none,id=disk,format={format},snapshot={snapshot},file={file}")]);
+        match self.bus {
+            DiskBus::Virtio => add(&["-device", "virtio-blk-pci,drive=disk,bootindex=1"]),
+            DiskBus::Scsi => {
+                add(&["-device", "virtio-scsi-pci", "-device", "scsi-hd,drive=disk,bootindex=1"]);
+            }
+            DiskBus::Sata => {
+                add(&["-device", "ahci,id=ahci", "-device", "ide-hd,bus=ahci.0,drive=disk,bootindex=1"]);
+            }
+            DiskBus::Nvme => add(&["-device", "nvme,drive=disk,serial=pintle,bootindex=1"]),
+        }
+        let mut network = "user,id=net".to_owned();
+        for forward in &self.forwards {
+            network += &format!(",hostfwd=tcp:127.0.0.1:{}-:{}", forward.host, forward.guest);
+        }
+        add(&["-netdev", &network, "-device", "virtio-net-pci,netdev=net,romfile="]);
+        if let Some(key) = &self.root_key {
+            // systemd.exec(5), SYSTEM CREDENTIALS: SMBIOS type 11 strings reach PID 1.
+            let value = base64(key.as_bytes());
+            let name = "io.systemd.credential.binary:ssh.authorized_keys.root";
+            add(&["-smbios", &format!("type=11,value={name}={value}")]);
+        }
+        args.into_iter().map(OsString::from).collect()
+    }
+}
+
+/// RFC 4648, section 4.
+fn base64(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_as_expected() {
+        let machine = Machine {
+            arch: Arch::Amd64,
+            kvm: false,
+            image: "/out/a,b.raw".into(),
+            image_format: "raw",
+            bus: DiskBus::Nvme,
+            writes: Writes::Discarded,
+            uefi: None,
+            memory: Size::mib(256),
+            cpus: 2,
+            forwards: vec![Forward { host: 8080, guest: 80 }],
+            root_key: Some("ssh-ed25519 A".into()),
+            console: Console::Watched,
+        };
+        let words: Vec<_> = machine.arguments().into_iter().map(|w| w.into_string().unwrap()).collect();
+        insta::assert_snapshot!(words.join(" "), @"-machine q35 -accel tcg -cpu max -smp 2 -m 256M -nodefaults -display none -no-reboot -serial stdio -device virtio-rng-pci -fw_cfg name=etc/sercon-port,string=0 -drive if=none,id=disk,format=raw,snapshot=on,file=/out/a,,b.raw -device nvme,drive=disk,serial=pintle,bootindex=1 -netdev user,id=net,hostfwd=tcp:127.0.0.1:8080-:80 -device virtio-net-pci,netdev=net,romfile= -smbios type=11,value=io.systemd.credential.binary:ssh.authorized_keys.root=c3NoLWVkMjU1MTkgQQ==");
+    }
+}

@@ -1,1 +1,26 @@
-//! (empty)
+//! From a system and its tree to a disk image, in three steps that do not mix:
+//!
+//! 1. [`plan`] decides everything: identities, sizes, what is added to the root for booting, the boot files. The result,
+//!    [`ImagePlan`], is data: its report can be printed before anything is written.
+//! 2. [`lint`] looks the whole plan over and says what would not boot, or not for long.
+//! 3. [`write()`] does as the plan says, in one ascending pass, so that a sparse file, a qcow2 or gzip stream and a hash
+//!    can all be fed by it.
+//!
+//! The disk (design: layout `plain`): GPT; a BIOS boot partition with GRUB's core image; an EFI system partition with
+//! systemd-boot and a unified kernel image; the ext4 root, last, so that it can grow.
+
+mod additions;
+mod boot;
+mod error;
+mod identity;
+mod input;
+mod lint;
+mod plan;
+mod write;
+
+pub use error::PlanError;
+pub use identity::Identity;
+pub use input::{BootFiles, EfiFiles, GrubFiles, Inputs};
+pub use lint::{Finding, Severity, lint};
+pub use plan::{Content, ImagePlan, PartitionPlan, Report, Role, plan};
+pub use write::{WriteError, Written, write};

@@ -8,5 +8,5 @@ mod name;
 
 pub use conf::{LoaderConf, MenuEditor};
 pub use entry::{Entry, EntryError};
-pub use esp::{EspFiles, esp_tree, uki_path};
+pub use esp::{EspError, EspFiles, esp_tree, uki_path};
 pub use name::{BadBootName, BootName, Tries};

@@ -1,0 +1,144 @@
+//! The two ways to the kernel: GRUB for PC BIOS, systemd-boot with a unified kernel image for UEFI.
+
+use crate::additions::Additions;
+use crate::input::{BootFiles, EfiFiles};
+use crate::{Identity, Inputs, PlanError};
+use pintle_boot::cmdline::Cmdline;
+use pintle_boot::grub::config::{MODULES, Menu, MenuEntry};
+use pintle_boot::grub::{CoreSpec, Embedded, GrubError, core_image, embed};
+use pintle_boot::loader::{BootName, EspFiles, LoaderConf, esp_tree};
+use pintle_boot::uki::{HEAD_LEN, LinuxHeader, Sections, assemble};
+use pintle_model::{Arch, Kind, Timestamp, Tree, TreePath};
+use uuid::Uuid;
+
+/// os-release files have some hundred bytes.
+const OS_RELEASE_MAX: u64 = 64 << 10;
+/// The stub has 92 kB.
+const STUB_MAX: u64 = 4 << 20;
+
+/// The kernel's command line: our root, then the definition's words.
+pub(crate) fn cmdline(inputs: &Inputs<'_>, root: Uuid) -> Result<Cmdline, PlanError> {
+    let own = Cmdline::parse(&format!("root=PARTUUID={root} rw")).map_err(PlanError::Parameters)?;
+    let theirs = Cmdline::parse(&inputs.system.kernel.parameters.join(" ")).map_err(PlanError::Parameters)?;
+    match theirs.words().find(|word| word.starts_with("root=")) {
+        Some(word) => Err(PlanError::RootParameter(word.to_owned())),
+        None => Ok(own.followed_by(&theirs)),
+    }
+}
+
+/// Longest command line of the kernel; checks that it is what it is called.
+pub(crate) fn check_kernel(inputs: &Inputs<'_>, boot: &BootFiles<'_>) -> Result<u32, PlanError> {
+    if inputs.system.arch != Arch::Amd64 {
+        // Image headers of other architectures name no release; their limit is that of the generic COMMAND_LINE_SIZE.
+        return Ok(2047);
+    }
+    let mut head = vec![0; HEAD_LEN.min(boot.kernel.len()) as usize];
+    let read = boot.kernel.read_at(inputs.contents, 0, &mut head);
+    read.map_err(|source| PlanError::Read { what: "the kernel", source })?;
+    let release = boot.release.clone();
+    let header = LinuxHeader::parse(&head).map_err(|source| PlanError::Kernel { release, source })?;
+    if header.release != boot.release {
+        return Err(PlanError::Release { release: boot.release.clone(), found: header.release });
+    }
+    Ok(header.cmdline_max)
+}
+
+/// What the firmware's choice adds to a plan.
+pub(crate) struct Efi {
+    pub(crate) tree: Tree,
+    pub(crate) uki_len: u64,
+    pub(crate) uki_path: TreePath,
+}
+
+/// The tree of the EFI system partition.
+pub(crate) fn efi(
+    inputs: &Inputs<'_>,
+    boot: &BootFiles<'_>,
+    files: &EfiFiles,
+    cmdline: &Cmdline,
+) -> Result<Efi, PlanError> {
+    let system = inputs.system;
+    let name = BootName::image(&format!("{}_{}", system.name, system.version)).map_err(PlanError::Name)?;
+    let os_release = os_release(inputs)?;
+    let stub = files.stub.read(inputs.contents, STUB_MAX);
+    let stub = stub.map_err(|source| PlanError::Read { what: "systemd's EFI stub", source })?;
+    let sections = Sections {
+        os_release: &os_release,
+        cmdline: &cmdline.to_string(),
+        uname: &boot.release,
+        linux: &boot.kernel,
+        initrd: boot.initrd.as_ref(),
+    };
+    let uki = assemble(&stub, &sections, inputs.contents).map_err(PlanError::Uki)?;
+    let uki_len = uki.len();
+    let uki_path = pintle_boot::loader::uki_path(&name);
+    let tree = esp_tree(&EspFiles {
+        arch: system.arch,
+        systemd_boot: &files.systemd_boot,
+        images: &[(name, uki)],
+        conf: &LoaderConf::default(),
+        time: Timestamp::from_secs(inputs.epoch),
+    });
+    Ok(Efi { tree: tree.map_err(PlanError::Esp)?, uki_len, uki_path })
+}
+
+fn os_release(inputs: &Inputs<'_>) -> Result<Vec<u8>, PlanError> {
+    let found = ["etc/os-release", "usr/lib/os-release"].iter().find_map(|path| inputs.root.find(path));
+    let Some(Kind::File(blob)) = found.map(|inode| &inode.kind) else { return Err(PlanError::NoOsRelease) };
+    let bytes = blob.read(inputs.contents, OS_RELEASE_MAX);
+    bytes.map_err(|source| PlanError::Read { what: "os-release", source })
+}
+
+/// GRUB's core image for a root that is partition `root_number`, embedded at sector `start`.
+pub(crate) fn grub(boot: &BootFiles<'_>, root_number: usize, start: u64) -> Result<Embedded, PlanError> {
+    let missing = PlanError::NoBootFiles { option: "bios", what: "GRUB" };
+    let files = boot.grub.as_ref().ok_or(missing)?.files;
+    // A partition of the disk that was booted, whatever its number: a copy on another disk cannot take its place.
+    let prefix = format!("(,gpt{root_number})/boot/grub");
+    let spec = CoreSpec { modules: MODULES, prefix: &prefix, ..CoreSpec::default() };
+    let core = core_image(files, &spec).map_err(PlanError::Grub)?;
+    let boot_img = files("boot.img").ok_or_else(|| GrubError::Missing("boot.img".to_owned()));
+    embed(&boot_img.map_err(PlanError::Grub)?, core, start).map_err(PlanError::Grub)
+}
+
+/// GRUB's menu and the initrd, in the root; the kernel is there already.
+pub(crate) fn grub_files(
+    inputs: &mut Inputs<'_>,
+    boot: &BootFiles<'_>,
+    cmdline: &Cmdline,
+    identity: &Identity,
+) -> Result<(), PlanError> {
+    let kernel = TreePath::new(format!("boot/vmlinuz-{}", boot.release));
+    let kernel = kernel.map_err(|error| PlanError::Root(error.into()))?;
+    if !matches!(inputs.root.get(&kernel).map(|inode| &inode.kind), Some(Kind::File(_))) {
+        return Err(PlanError::KernelMissing(kernel));
+    }
+    let initrd = format!("boot/initrd.img-{}", boot.release);
+    let system = inputs.system;
+    let title = format!("{} {}", system.name, system.version);
+    let entry = |id: &str, title: String, cmdline: Cmdline| MenuEntry {
+        id: id.to_owned(),
+        title,
+        kernel: kernel.to_string(),
+        initrd: boot.initrd.as_ref().map(|_| format!("/{initrd}")),
+        cmdline,
+    };
+    let rescue = Cmdline::parse(RESCUE).map_err(PlanError::Parameters)?;
+    let menu = Menu {
+        root_uuid: identity.of("root file system").to_string(),
+        entries: vec![
+            entry("system", title.clone(), cmdline.clone()),
+            entry("rescue", format!("{title} (rescue)"), cmdline.clone().followed_by(&rescue)),
+        ],
+    };
+    let text = menu.render().map_err(PlanError::Menu)?;
+    let mut additions = Additions::to(&mut inputs.root, inputs.epoch);
+    additions.file("boot/grub/grub.cfg", pintle_model::Blob::inline(text.into_bytes()))?;
+    match &boot.initrd {
+        Some(blob) => additions.file(&initrd, blob.clone()),
+        None => Ok(()),
+    }
+}
+
+/// A shell on the console although root has no password: who can choose a menu entry can edit it too.
+const RESCUE: &str = "systemd.unit=rescue.target systemd.setenv=SYSTEMD_SULOGIN_FORCE=1";

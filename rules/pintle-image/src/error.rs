@@ -1,0 +1,109 @@
+use pintle_boot::cmdline::CmdlineError;
+use pintle_boot::grub::GrubError;
+use pintle_boot::grub::config::MenuError;
+use pintle_boot::loader::{BadBootName, EspError};
+use pintle_boot::uki::{LinuxHeaderError, UkiError};
+use pintle_disk::gpt::PlaceError;
+use pintle_fs::{ext4, vfat};
+use pintle_model::{Size, TreeError, TreePath};
+use std::io;
+
+/// Why no image can be planned.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// A kernel is there and neither way to boot it is on.
+    #[error("the image has a kernel but no way to boot it: set `image.bios` or `image.uefi`")]
+    NoFirmware,
+    /// PC BIOS exists on x86 only.
+    #[error("`image.bios` is on, but {0} machines have no PC BIOS: set it to false")]
+    NoBios(pintle_model::Arch),
+    /// Boot files that were not given.
+    #[error("`image.{option}` is on, but the files of {what} are not there")]
+    NoBootFiles {
+        /// `bios` or `uefi`.
+        option: &'static str,
+        /// Whose files.
+        what: &'static str,
+    },
+    /// `kernel.parameters` cannot be a command line.
+    #[error("`kernel.parameters` cannot be used")]
+    Parameters(#[source] CmdlineError),
+    /// `kernel.parameters` names a root.
+    #[error("`kernel.parameters` holds `{0}`, but the image's own root is the only one it can boot")]
+    RootParameter(String),
+    /// The kernel image cannot be read.
+    #[error("the kernel of release {release} cannot be used")]
+    Kernel {
+        /// As named.
+        release: String,
+        /// Why.
+        #[source]
+        source: LinuxHeaderError,
+    },
+    /// Kernel and modules would not fit each other.
+    #[error("the kernel image says it is {found}, its package calls it {release}")]
+    Release {
+        /// Of the package.
+        release: String,
+        /// In the image.
+        found: String,
+    },
+    /// GRUB would not find the kernel.
+    #[error("{0} is missing from the root: GRUB loads the kernel from there")]
+    KernelMissing(TreePath),
+    /// The UKI must carry it, and the loader's menu shows it.
+    #[error("the root has no os-release file (package base-files?)")]
+    NoOsRelease,
+    /// Name and version of the system cannot name a boot entry.
+    #[error("name and version of the system cannot name its boot image")]
+    Name(#[source] BadBootName),
+    /// No unified kernel image.
+    #[error("the unified kernel image cannot be made")]
+    Uki(#[source] UkiError),
+    /// No GRUB.
+    #[error("GRUB's core image cannot be made")]
+    Grub(#[source] GrubError),
+    /// GRUB's core outgrew its partition.
+    #[error("GRUB's core image has {len} bytes, over the {max} bytes of its partition")]
+    CoreTooLarge {
+        /// Its length.
+        len: u64,
+        /// Of the partition.
+        max: u64,
+    },
+    /// No menu.
+    #[error("GRUB's menu cannot be written")]
+    Menu(#[source] MenuError),
+    /// The tree has something else where boot files go.
+    #[error("the root has no place for a boot file")]
+    Root(#[source] TreeError),
+    /// No EFI system partition.
+    #[error("the EFI system partition cannot be laid out")]
+    Esp(#[source] EspError),
+    /// Its file system.
+    #[error("the file system of the EFI system partition cannot be made")]
+    EspFileSystem(#[source] vfat::Error),
+    /// Root's file system.
+    #[error("the root file system cannot be made")]
+    RootFileSystem(#[source] ext4::Error),
+    /// `image.size` is too small.
+    #[error("`image.size` is {size}, the image needs {needed} at least ({needed_bytes} bytes)", needed_bytes = .needed.bytes())]
+    DiskTooSmall {
+        /// As asked for.
+        size: Size,
+        /// What would do.
+        needed: Size,
+    },
+    /// No partition table.
+    #[error("the partitions find no place")]
+    Place(#[source] PlaceError),
+    /// Reading an input failed.
+    #[error("reading {what} failed")]
+    Read {
+        /// Which.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}

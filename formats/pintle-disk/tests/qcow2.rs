@@ -119,6 +119,21 @@ fn every_mix_passes() {
 }
 
 #[test]
+fn every_level_passes() {
+    // Noise after noise: what does not shrink must not harm the clusters after it.
+    let mut calls = mixed();
+    calls.extend(
+        (64..160).map(|n: u64| (n << 16, if n % 5 == 0 { text(65_536, 1) } else { noise(65_536, n as u32) })),
+    );
+    for level in 0..=9 {
+        check(10 << 20, &calls, Compression::Deflate(level));
+    }
+    for level in [1, 9, 19] {
+        check(10 << 20, &calls, Compression::Zstd(level));
+    }
+}
+
+#[test]
 fn every_size_passes() {
     for compression in KINDS {
         for size in [1, 511, 512, 513, 65_535, 65_536, 65_537, 1 << 20] {

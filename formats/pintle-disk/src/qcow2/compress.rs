@@ -129,14 +129,15 @@ impl Codec {
     /// Fills the job's output, or leaves it empty where it would be as long as the input.
     fn run(&mut self, mut job: Job) -> io::Result<Job> {
         job.output.clear();
-        // A vector may have got more than was asked for; what decides is its length in the end.
-        job.output.reserve_exact(zstd::zstd_safe::compress_bound(CLUSTER));
+        // Room for the worst case, so that a stream always ends: zlib-rs 0.6.8 keeps what a full output left in it
+        // across a reset, and panics some streams later.
+        job.output.reserve_exact(2 * CLUSTER);
         match self {
             Self::Deflate(deflate) => {
                 deflate.reset();
                 let status = deflate.compress_vec(&job.input, &mut job.output, FlushCompress::Finish);
                 if status.map_err(io::Error::other)? != Status::StreamEnd {
-                    job.output.clear();
+                    return Err(io::Error::other("a compressed cluster has no end"));
                 }
             }
             Self::Zstd(zstd) => {

@@ -2,6 +2,26 @@
 //! the files of the tree.
 
 pub mod modules;
-mod place;
+pub(crate) mod place;
 
 pub use place::PlaceError;
+
+use pintle_model::{Contents, Timestamp, Tree};
+
+/// Why something could not be generated.
+#[derive(Debug, thiserror::Error)]
+pub enum GenerateError {
+    /// The kernel module index.
+    #[error("cannot make the kernel module index")]
+    Modules(#[from] modules::ModulesError),
+}
+
+/// Generates everything that the files of `tree` call for, replacing what is there. Each generator does nothing where
+/// its inputs are absent.
+///
+/// # Errors
+/// The first generator that fails; the tree then holds the results of those before it.
+pub fn apply(tree: &mut Tree, contents: &dyn Contents, epoch: Timestamp) -> Result<(), GenerateError> {
+    modules::apply(tree, contents, epoch)?;
+    Ok(())
+}

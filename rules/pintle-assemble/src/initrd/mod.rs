@@ -1,1 +1,76 @@
-//! (to come)
+//! The initrd: a small systemd system that finds and mounts the root file system and switches to it.
+//!
+//! It is assembled from files of the finished system tree: the units and programs of [`needs`], the libraries those
+//! need, and the kernel modules for disks of clouds and virtual machines. No dracut or initramfs-tools is involved, and
+//! nothing is run.
+
+mod build;
+mod error;
+mod etc;
+mod kernel;
+mod libraries;
+mod needs;
+mod units;
+
+pub use error::InitrdError;
+
+use crate::generate::modules;
+use build::Build;
+use pintle_model::{Arch, Contents, Timestamp, Tree, TreePath};
+
+/// What the initrd is for.
+#[derive(Clone, Debug)]
+pub struct InitrdOptions {
+    /// The architecture of its programs.
+    pub arch: Arch,
+    /// Directory name below `/usr/lib/modules`.
+    pub kernel_version: String,
+    /// What the root is.
+    pub root: Root,
+    /// Kernel modules to add to the usual ones, by name. It is an error when the kernel has one neither as a module
+    /// nor built in.
+    pub modules: Vec<String>,
+    /// Time of generated files.
+    pub epoch: Timestamp,
+}
+
+/// How the root file system is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Root {
+    /// The kernel command line says: `root=PARTUUID=…`, `root=LABEL=…`, `root=gpt-auto`.
+    CommandLine {
+        /// What is on it: `ext4`. Its module comes along. Checking it is left to the
+        /// system itself, which does so while its root is still read-only.
+        file_system: String,
+    },
+}
+
+/// Assembles the initrd of `system`. The result is a tree of its own: packages keep their files' provenance in it.
+///
+/// # Errors
+/// [`InitrdError`]: what is missing, why it is needed and which package to add.
+pub fn assemble(
+    system: &Tree,
+    contents: &dyn Contents,
+    options: &InitrdOptions,
+) -> Result<Tree, InitrdError> {
+    let mut build = Build::new(system, contents, options);
+    etc::skeleton(&mut build)?;
+    units::add(&mut build)?;
+    for need in needs::FILES {
+        build.require(need)?;
+    }
+    let Root::CommandLine { file_system } = &options.root;
+    libraries::add(&mut build)?;
+    kernel::add(&mut build, file_system)?;
+    etc::groups(&mut build)?;
+    let dir = kernel::directory(&options.kernel_version)?;
+    let mut tree = build.finish();
+    modules::index(&mut tree, contents, &dir, options.epoch).map_err(InitrdError::Modules)?;
+    Ok(tree)
+}
+
+/// A literal path of the tables, which are written absolute.
+fn literal(path: &str) -> TreePath {
+    TreePath::literal(path)
+}

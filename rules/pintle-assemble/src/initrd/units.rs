@@ -1,0 +1,54 @@
+use super::build::Build;
+use super::needs::{UNITS, WANTS};
+use super::{InitrdError, literal};
+use pintle_model::TreePath;
+
+const UNIT_DIR: &str = "usr/lib/systemd/system";
+
+/// Adds the units, their drop-ins, the programs they run, and the links that make targets want them.
+pub(super) fn add(build: &mut Build<'_>) -> Result<(), InitrdError> {
+    let dir = literal(UNIT_DIR);
+    for unit in UNITS {
+        let path = dir.join(unit.name)?;
+        if !build.copy(&path)? {
+            return Err(InitrdError::Missing { path, why: unit.why, package: unit.package });
+        }
+        build.copy_below(&dir.join(format!("{}.d", unit.name))?)?;
+        if let Some(text) = build.text(&path)? {
+            programs(build, &path, &text)?;
+        }
+    }
+    for (target, unit) in WANTS {
+        build.link(&dir.join(format!("{target}.wants/{unit}"))?, &format!("../{unit}"))?;
+    }
+    build.link(&literal("init"), "usr/lib/systemd/systemd")
+}
+
+/// Copies what the `Exec*=` lines of a unit run (systemd.service(5), "Command lines").
+fn programs(build: &mut Build<'_>, unit: &TreePath, text: &str) -> Result<(), InitrdError> {
+    for line in text.lines() {
+        let Some((key, command)) = line.split_once('=') else { continue };
+        if !(key.starts_with("Exec") && key.chars().all(char::is_alphabetic)) {
+            continue;
+        }
+        let may_fail = command.chars().take_while(|c| "@-:+!".contains(*c)).any(|c| c == '-');
+        let program = command.trim_start_matches(['@', '-', ':', '+', '!']);
+        let program = program.split_whitespace().next().unwrap_or_default();
+        if program.is_empty() || program.contains('$') {
+            continue;
+        }
+        let places = if program.starts_with('/') {
+            vec![program.to_owned()]
+        } else {
+            ["usr/sbin", "usr/bin"].map(|dir| format!("{dir}/{program}")).to_vec()
+        };
+        let mut found = false;
+        for place in places {
+            found = found || build.copy(&TreePath::new(place)?)?;
+        }
+        if !found && !may_fail {
+            return Err(InitrdError::Program { unit: unit.clone(), program: program.to_owned() });
+        }
+    }
+    Ok(())
+}

@@ -122,9 +122,9 @@ fn every_mix_passes() {
 fn every_level_passes() {
     // Noise after noise: what does not shrink must not harm the clusters after it.
     let mut calls = mixed();
-    calls.extend(
-        (64..160).map(|n: u64| (n << 16, if n % 5 == 0 { text(65_536, 1) } else { noise(65_536, n as u32) })),
-    );
+    calls.extend((64..160).map(|n: u64| {
+        (n << 16, if n.is_multiple_of(5) { text(65_536, 1) } else { noise(65_536, n as u32) })
+    }));
     for level in 0..=9 {
         check(10 << 20, &calls, Compression::Deflate(level));
     }

@@ -181,6 +181,54 @@ fn empty_volumes_are_good_volumes() {
 }
 
 #[test]
+fn a_label_may_be_absent() {
+    let options = Options { label: String::new(), ..options(34 << 20) };
+    let mut all = WriteAll::new(Vec::new(), &NoContents);
+    write(&esp(), &options, &mut all).unwrap();
+    let bytes = all.finish(options.size).unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), &bytes).unwrap();
+    judge("fsck.vfat", &["-n", file.path().to_str().unwrap()]);
+    assert!(!judge("blkid", &["-p", "-o", "export", file.path().to_str().unwrap()]).contains("LABEL="));
+    assert_eq!(Volume::open(Cursor::new(&bytes), Limits::default()).unwrap().label().unwrap(), None);
+}
+
+/// The reader on what others wrote: config drives are made by mkfs.vfat, small ones as FAT12.
+#[test]
+fn volumes_of_mkfs_and_mtools_are_read() {
+    let scratch = tempfile::tempdir().unwrap();
+    let large = scratch.path().join("large");
+    fs::write(&large, noise(300_001, 5)).unwrap();
+    let small = scratch.path().join("Meta Data.json");
+    fs::write(&small, "{}").unwrap();
+    for (bits, kib) in [(12, 1440), (16, 16 << 10), (32, 40 << 10)] {
+        let file = scratch.path().join(format!("fat{bits}"));
+        fs::File::create(&file).unwrap().set_len(kib << 10).unwrap();
+        let image = file.to_str().unwrap();
+        judge("mkfs.vfat", &["-F", &bits.to_string(), "-i", "0000CAFE", "-n", "config-2", image]);
+        let at = |path: &str| format!("::{path}");
+        judge("mmd", &["-i", image, &at("openstack"), &at("openstack/latest")]);
+        for n in 0..10 {
+            let to = at(&format!("openstack/latest/user_data number {n}"));
+            judge("mcopy", &["-i", image, small.to_str().unwrap(), &to]);
+        }
+        judge("mdel", &["-i", image, &at("openstack/latest/user_data number 7")]);
+        // Falls into the hole the deleted file left, so it is fragmented.
+        judge("mcopy", &["-i", image, large.to_str().unwrap(), &at("openstack/latest/LARGE.BIN")]);
+        judge("mcopy", &["-i", image, small.to_str().unwrap(), &at("openstack/latest/lower.txt")]);
+        let mut volume = Volume::open(fs::File::open(&file).unwrap(), Limits::default()).unwrap();
+        assert_eq!((volume.bits(), volume.serial()), (bits, 0xCAFE));
+        assert_eq!(volume.label().unwrap().as_deref(), Some("config-2"));
+        let listed = volume.list("/openstack/latest").unwrap();
+        assert_eq!(listed.len(), 11);
+        assert!(listed.iter().any(|entry| entry.name == "lower.txt"), "{listed:?}");
+        assert_eq!(volume.read("OpenStack/latest/USER_DATA number 8", 2).unwrap(), b"{}");
+        assert!(volume.read("openstack/latest/large.bin", 1 << 20).unwrap() == noise(300_001, 5));
+        assert!(volume.read("openstack/latest/user_data number 7", 2).is_err());
+    }
+}
+
+#[test]
 fn the_minimum_is_enough_and_not_much_more() {
     for bytes in [0, 1, 2_000_000, 7_000_001, 31 << 20, 33 << 20, 40 << 20, 130 << 20] {
         let mut maker = Maker::new();

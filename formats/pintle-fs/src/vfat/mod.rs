@@ -7,7 +7,6 @@
 //! FAT holds less than a [`pintle_model::Tree`]. Owners, permissions, extended attributes are left out; a file with
 //! several names is copied once per name; symbolic links, devices and names FAT cannot hold are errors.
 
-mod directory;
 mod geometry;
 mod names;
 mod plan;

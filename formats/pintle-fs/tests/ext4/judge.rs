@@ -22,9 +22,17 @@ impl Contents for Pattern {
 }
 
 /// A sparse file; refuses calls that do not ascend.
-pub(crate) struct FileSink {
+struct FileSink {
     file: File,
     end: u64,
+    data: Data,
+}
+
+/// Whether files get their bytes; gigabytes of them only cost time where none looks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Data {
+    Put,
+    LeftOut,
 }
 
 impl FileSink {
@@ -43,6 +51,7 @@ impl Sink for FileSink {
     fn copy(&mut self, at: u64, from: &Bytes, skip: u64, len: u64) -> io::Result<()> {
         self.claim(at, len);
         match from {
+            _ if self.data == Data::LeftOut => Ok(()),
             Bytes::Inline(bytes) => self.file.write_all_at(&bytes[skip as usize..(skip + len) as usize], at),
             Bytes::At { source, offset } => {
                 let mut bytes = vec![0; len as usize];
@@ -68,7 +77,12 @@ pub(crate) fn options() -> Options {
 
 /// Writes an image and has it checked.
 pub(crate) fn checked(tree: &Tree, options: &Options) -> Image {
-    let image = written(tree, options);
+    checked_with(tree, options, Data::Put)
+}
+
+/// The same, with or without the data of files.
+pub(crate) fn checked_with(tree: &Tree, options: &Options, data: Data) -> Image {
+    let image = written_with(tree, options, data);
     assert_clean(&image.path);
     assert_eq!(ext4::layout(tree, options).unwrap(), image.summary, "layout and write must agree");
     image
@@ -76,10 +90,14 @@ pub(crate) fn checked(tree: &Tree, options: &Options) -> Image {
 
 /// Writes an image.
 pub(crate) fn written(tree: &Tree, options: &Options) -> Image {
+    written_with(tree, options, Data::Put)
+}
+
+fn written_with(tree: &Tree, options: &Options, data: Data) -> Image {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("image");
     let file = File::create_new(&path).unwrap();
-    let mut sink = FileSink { file, end: 0 };
+    let mut sink = FileSink { file, end: 0, data };
     let summary = ext4::write(tree, options, &mut sink).unwrap();
     assert!(sink.end <= summary.size);
     sink.file.set_len(summary.size).unwrap();

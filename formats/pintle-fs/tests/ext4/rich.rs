@@ -70,7 +70,7 @@ fn sparse() -> Blob {
     .unwrap()
 }
 
-fn rich() -> Tree {
+pub(crate) fn rich() -> Tree {
     let mut tree = Tree::new();
     add(&mut tree, "empty", file(""));
     let data = add(&mut tree, "usr/bin/data", Kind::File(Blob::at(SourceId(1), 77, 1_234_567)));

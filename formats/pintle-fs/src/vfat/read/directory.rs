@@ -1,11 +1,11 @@
 //! Directory entries back to names.
 
-use super::format::{
+use super::Entry;
+use crate::vfat::format::{
     ATTR_DIRECTORY, ATTR_LONG_NAME, ATTR_LONG_NAME_MASK, ATTR_VOLUME_ID, DateTime, ENTRY, ENTRY_FREE,
     ENTRY_KANJI, LAST_LONG_ENTRY, LONG_NAME_MAX, ShortName, UNIT_OFFSETS, UNITS_PER_ENTRY,
     short_name_checksum,
 };
-use super::read::Entry;
 
 /// One short entry with what belongs to it.
 pub(super) enum Slot {

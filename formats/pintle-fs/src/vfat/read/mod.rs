@@ -1,8 +1,14 @@
 //! A reader of FAT12, FAT16 and FAT32 volumes that trusts nothing it reads: for the self-check of images and for
 //! config drives. Paths are UTF-8 with `/`; names match without regard to case, as FAT's do.
 
-use super::directory::{self, Slot};
-use super::format::{self, ENTRY, FS_INFO_SECTOR};
+mod boot;
+mod chain;
+mod directory;
+
+use self::boot::{Root, Shape};
+use self::chain::Chain;
+use self::directory::Slot;
+use super::format::{ENTRY, FS_INFO_SECTOR};
 use super::names::folded;
 use pintle_model::{Limit, Timestamp};
 use std::collections::BTreeSet;
@@ -97,26 +103,9 @@ pub struct Entry {
 pub struct Volume<R> {
     reader: R,
     limits: Limits,
-    sector: u64,
-    per_cluster: u64,
-    /// Byte offset of the first table.
-    table: u64,
-    bits: u8,
-    root: Root,
-    /// Byte offset of cluster 2.
-    data: u64,
-    clusters: u32,
-    serial: u32,
-    label: [u8; 11],
+    shape: Shape,
     /// A piece of the table: byte offset, bytes.
     window: (u64, Vec<u8>),
-}
-
-/// Where the root directory stands.
-#[derive(Clone, Copy, Debug)]
-enum Root {
-    At { offset: u64, len: u64 },
-    Cluster(u32),
 }
 
 impl<R: Read + Seek> Volume<R> {
@@ -127,63 +116,18 @@ impl<R: Read + Seek> Volume<R> {
     pub fn open(mut reader: R, limits: Limits) -> Result<Self, ReadError> {
         let mut boot = [0; 512];
         fill(&mut reader, 0, &mut boot)?;
-        let u16_at = |at: usize| u64::from(u16::from_le_bytes([boot[at], boot[at + 1]]));
-        let u32_at = |at: usize| u32::from_le_bytes([boot[at], boot[at + 1], boot[at + 2], boot[at + 3]]);
-        let either = |small: u64, large: u32| if small == 0 { u64::from(large) } else { small };
-        check(boot[510..] == format::BOOT_SIGNATURE, "no boot signature")?;
-        check(matches!(boot[0], 0xEB | 0xE9), "no jump instruction")?;
-        let (sector, per_cluster) = (u16_at(11), u64::from(boot[13]));
-        check(matches!(sector, 512 | 1024 | 2048 | 4096), "bad sector size")?;
-        check(per_cluster.is_power_of_two(), "bad cluster size")?;
-        let (reserved, tables, root_entries) = (u16_at(14), u64::from(boot[16]), u16_at(17));
-        check(reserved > 0 && (1..=4).contains(&tables), "bad number of tables")?;
-        let table_len = either(u16_at(22), u32_at(36));
-        let root_len = (root_entries * ENTRY as u64).next_multiple_of(sector);
-        // At most 2^16 + 2^34 sectors of 2^12 bytes: none of this overflows.
-        let data = (reserved + tables * table_len) * sector + root_len;
-        let room = (either(u16_at(19), u32_at(32)) * sector).checked_sub(data);
-        let clusters = room.ok_or(ReadError::NotFat("no room for data"))? / (sector * per_cluster);
-        check((1..=0x0FFF_FFF4).contains(&clusters), "bad number of clusters")?;
-        let bits = match clusters {
-            ..4085 => 12,
-            4085..65_525 => 16,
-            _ => 32,
-        };
-        check((clusters + 2) * u64::from(bits) <= table_len * sector * 8, "the table is too short")?;
-        let tail = if bits == 32 { 64 } else { 36 };
-        let signed = boot[tail + 2] == 0x29;
-        let mut label = [b' '; 11];
-        if signed {
-            label.copy_from_slice(&boot[tail + 7..tail + 18]);
-        }
-        let root = match bits {
-            32 => Root::Cluster(u32_at(44)),
-            _ => Root::At { offset: data - root_len, len: root_entries * ENTRY as u64 },
-        };
-        Ok(Self {
-            reader,
-            limits,
-            sector,
-            per_cluster,
-            table: reserved * sector,
-            bits,
-            root,
-            data,
-            clusters: clusters as u32,
-            serial: if signed { u32_at(tail + 3) } else { 0 },
-            label,
-            window: (0, Vec::new()),
-        })
+        let shape = Shape::parse(&boot).map_err(ReadError::NotFat)?;
+        Ok(Self { reader, limits, shape, window: (0, Vec::new()) })
     }
 
     /// 12, 16 or 32.
     pub fn bits(&self) -> u8 {
-        self.bits
+        self.shape.bits
     }
 
     /// The serial number, 0 for none.
     pub fn serial(&self) -> u32 {
-        self.serial
+        self.shape.serial
     }
 
     /// The label: the root directory's entry, else the boot sector's; `None` for neither.
@@ -196,7 +140,7 @@ impl<R: Read + Seek> Volume<R> {
             Slot::Label(name) => Some(name),
             Slot::Entry(_) => None,
         });
-        let text = directory::text(&found.unwrap_or(self.label));
+        let text = directory::text(&found.unwrap_or(self.shape.label));
         Ok(Some(text).filter(|text| !text.is_empty() && text != "NO NAME"))
     }
 
@@ -252,7 +196,7 @@ impl<R: Read + Seek> Volume<R> {
     /// # Errors
     /// Those of damaged volumes, and of `out`.
     pub fn copy(&mut self, file: &Entry, out: &mut dyn Write) -> Result<(), ReadError> {
-        let unit = self.sector * self.per_cluster;
+        let unit = self.shape.sector * self.shape.per_cluster;
         let mut left = u64::from(file.len);
         let mut buffer = vec![0; unit.min(left) as usize];
         let mut chain = Chain::new(file.cluster);
@@ -300,11 +244,11 @@ impl<R: Read + Seek> Volume<R> {
     /// # Errors
     /// [`ReadError::Io`].
     pub fn free_clusters(&mut self) -> Result<Option<u32>, ReadError> {
-        if self.bits != 32 {
+        if self.shape.bits != 32 {
             return Ok(None);
         }
         let mut free = [0; 4];
-        fill(&mut self.reader, u64::from(FS_INFO_SECTOR) * self.sector + 488, &mut free)?;
+        fill(&mut self.reader, u64::from(FS_INFO_SECTOR) * self.shape.sector + 488, &mut free)?;
         Ok(Some(u32::from_le_bytes(free)))
     }
 
@@ -320,7 +264,7 @@ impl<R: Read + Seek> Volume<R> {
     }
 
     fn directory_bytes(&mut self, entry: Option<&Entry>) -> Result<Vec<u8>, ReadError> {
-        let first = match (entry, self.root) {
+        let first = match (entry, self.shape.root) {
             (None, Root::At { offset, len }) => {
                 let mut raw = vec![0; len as usize];
                 fill(&mut self.reader, offset, &mut raw)?;
@@ -329,7 +273,7 @@ impl<R: Read + Seek> Volume<R> {
             (None, Root::Cluster(cluster)) => cluster,
             (Some(entry), _) => entry.cluster,
         };
-        let unit = (self.sector * self.per_cluster) as usize;
+        let unit = (self.shape.sector * self.shape.per_cluster) as usize;
         let mut raw: Vec<u8> = Vec::new();
         let mut chain = Chain::new(first);
         while let Some(at) = chain.next(self)? {
@@ -348,63 +292,6 @@ impl<R: Read + Seek> Volume<R> {
     fn within(&self, limit: Limit, value: u64) -> Result<(), ReadError> {
         if limit.allows(value) { Ok(()) } else { Err(ReadError::Limit(limit)) }
     }
-
-    /// The table's entry for `cluster`, which must be one of the volume.
-    fn table_entry(&mut self, cluster: u32) -> Result<u32, ReadError> {
-        /// FAT12 entries cross any even boundary, so a window holds one byte more than its step.
-        const STEP: u64 = 4096;
-        let offset = u64::from(cluster) * u64::from(self.bits) / 8;
-        let from = offset / STEP * STEP;
-        if self.window.1.is_empty() || self.window.0 != from {
-            let len = (u64::from(self.clusters + 2) * u64::from(self.bits)).div_ceil(8);
-            let mut bytes = vec![0; (len - from).min(STEP + 1) as usize];
-            fill(&mut self.reader, self.table + from, &mut bytes)?;
-            self.window = (from, bytes);
-        }
-        let byte = |n: u64| u32::from(self.window.1.get((offset - from + n) as usize).copied().unwrap_or(0));
-        let low = byte(0) | byte(1) << 8;
-        Ok(match self.bits {
-            12 if cluster % 2 == 1 => low >> 4,
-            12 => low & 0xFFF,
-            16 => low,
-            _ => (low | byte(2) << 16 | byte(3) << 24) & 0x0FFF_FFFF,
-        })
-    }
-}
-
-/// A walk along a chain; counts its steps, so it ends.
-struct Chain {
-    first: u32,
-    next: Option<u32>,
-    steps: u32,
-}
-
-impl Chain {
-    fn new(first: u32) -> Self {
-        Self { first, next: Some(first), steps: 0 }
-    }
-
-    /// Byte offset of the next cluster; `None` at the end of the chain.
-    fn next<R: Read + Seek>(&mut self, volume: &mut Volume<R>) -> Result<Option<u64>, ReadError> {
-        let bad = |why| Err(ReadError::Chain { first: self.first, why });
-        let Some(cluster) = self.next else { return Ok(None) };
-        if cluster < 2 || cluster - 2 >= volume.clusters {
-            return bad("leaves the volume");
-        }
-        if self.steps >= volume.clusters {
-            return bad("runs in a circle");
-        }
-        self.steps += 1;
-        // The last eight values of each width mean "end"; the one below them is a bad cluster.
-        let end = (0x0FFF_FFF8u32) & (u32::MAX >> (32 - u32::from(volume.bits)));
-        let next = volume.table_entry(cluster)?;
-        self.next = (next < end).then_some(next);
-        Ok(Some(volume.data + u64::from(cluster - 2) * volume.per_cluster * volume.sector))
-    }
-}
-
-fn check(good: bool, why: &'static str) -> Result<(), ReadError> {
-    if good { Ok(()) } else { Err(ReadError::NotFat(why)) }
 }
 
 fn fill<R: Read + Seek>(reader: &mut R, at: u64, out: &mut [u8]) -> Result<(), ReadError> {

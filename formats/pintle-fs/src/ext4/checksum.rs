@@ -2,7 +2,9 @@
 //! the file system's UUID and, for what belongs to an inode, by its number and generation.
 //! (`Documentation/filesystems/ext4`, "Checksums".)
 
-use super::format::{BLOCK, DESCRIPTOR, DIR_TAIL, EXTENTS_IN_BLOCK, INODE, put_halves, put16, put32};
+use super::format::{
+    BLOCK, DESCRIPTOR, DIR_TAIL, EXTENTS_IN_BLOCK, INODE, INODE_OLD, put_halves, put16, put32,
+};
 use uuid::Uuid;
 
 /// The register after `bytes`.
@@ -47,6 +49,23 @@ impl Seed {
         put_halves(inode, 0x7C, 0x82, 0);
         let sum = crc(self.0, inode);
         put_halves(inode, 0x7C, 0x82, sum);
+    }
+
+    /// True when the bytes of inode `ino`, as read, carry their right checksum; `self` is the file system's.
+    pub(crate) fn inode_is_sealed(self, ino: u32, bytes: &[u8]) -> bool {
+        let mut plain = bytes.to_vec();
+        plain[0x7C..0x7E].fill(0);
+        let mut stored = u32::from(u16::from_le_bytes([bytes[0x7C], bytes[0x7D]]));
+        let mut mask = 0xFFFF;
+        // The upper half is there if the extra fields reach so far.
+        if bytes.len() > INODE_OLD && u16::from_le_bytes([bytes[0x80], bytes[0x81]]) >= 4 {
+            plain[0x82..0x84].fill(0);
+            stored |= u32::from(u16::from_le_bytes([bytes[0x82], bytes[0x83]])) << 16;
+            mask = u32::MAX;
+        }
+        let generation = &bytes[0x64..0x68];
+        let seed = crc(crc(self.0, &ino.to_le_bytes()), generation);
+        bytes.iter().all(|byte| *byte == 0) || crc(seed, &plain) & mask == stored
     }
 
     /// Seals a directory leaf, whose tail record is in place.

@@ -116,3 +116,28 @@ fn put_entries(block: &mut Block, at: usize, limit: usize, entries: &[(u32, u32)
     put16(block, at, limit as u16);
     put16(block, at + 2, entries.len() as u16);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    /// Two names of equal hash, one the last of its leaf and one the first of the next: the index must say so.
+    #[test]
+    fn equal_hashes_across_a_border_are_marked() {
+        let seed = HashSeed::new(&Uuid::nil());
+        let mut names: Vec<String> = (0..200_000).map(|n| format!("{n:08}")).collect();
+        names.sort_by_key(|name| seed.hash(name.as_bytes()).0);
+        let hash = |name: &String| seed.hash(name.as_bytes()).0;
+        let twin = names.windows(2).position(|pair| hash(&pair[0]) == hash(&pair[1])).unwrap();
+        let in_leaf = ROOM / entry_len(8);
+        let skip = (twin + 1) % in_leaf;
+        let entry = |name| Entry { name, ino: 12, file_type: 1 };
+        let entries = names[skip..].iter().map(|name| entry(name.as_bytes())).collect();
+        let index = Index::new(entries, seed).unwrap_or_else(|_| panic!("too many"));
+        let border = (twin + 1 - skip) / in_leaf;
+        assert_eq!(index.leaves[border].hash, hash(&names[twin]) | 1);
+        let marked = index.leaves.iter().filter(|leaf| leaf.hash & 1 == 1).count();
+        assert!(marked < 5, "{marked}");
+    }
+}

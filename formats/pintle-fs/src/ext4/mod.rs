@@ -23,6 +23,7 @@ mod groups;
 mod htree;
 mod inode;
 mod place;
+pub mod read;
 mod resize;
 mod superblock;
 mod write;

@@ -120,7 +120,7 @@ impl Free<'_> {
 
 /// Finds the geometry in which the content has its place.
 pub(crate) fn fit(census: &Census<'_>, options: &Options) -> Result<(Geometry, Placement), Error> {
-    let Some(size) = options.size else { return grow(census, options, options.free) };
+    let Some(size) = options.size else { return grow(census, options) };
     let blocks = size / BLOCK_BYTES;
     if blocks > BLOCKS_MAX {
         return Err(Error::TooLarge { size });
@@ -131,7 +131,9 @@ pub(crate) fn fit(census: &Census<'_>, options: &Options) -> Result<(Geometry, P
             return Ok((geometry, placement));
         }
     }
-    let (needed, _) = grow(census, options, 0)?;
+    // Where a size is given, content may take what would be reserved for root.
+    let least = Options { free: 0, reserved_percent: 0, ..options.clone() };
+    let (needed, _) = grow(census, &least)?;
     Err(Error::TooSmall { size, needed: needed.blocks * BLOCK_BYTES })
 }
 
@@ -148,16 +150,16 @@ fn wish(census: &Census<'_>, options: &Options, blocks: u64) -> Wish {
     }
 }
 
-/// Enlarges a guess until content and `free` bytes beside it fit. Each step adds exactly what was missing, which
+/// Enlarges a guess until the content and the free space asked for fit. Each step adds exactly what was missing, which
 /// only moves the structures a little, so a few steps suffice.
-fn grow(census: &Census<'_>, options: &Options, free: u64) -> Result<(Geometry, Placement), Error> {
+fn grow(census: &Census<'_>, options: &Options) -> Result<(Geometry, Placement), Error> {
     let inodes = inodes(census, options);
     if inodes > u64::from(u32::MAX) {
         return Err(Error::TooManyInodes { inodes });
     }
-    let free = free.div_ceil(BLOCK_BYTES);
-    // One block for each group's bitmap of inodes is the least number of groups.
-    let mut blocks = ((inodes.div_ceil(GROUP_INODES_MAX) - 1) * GROUP_BLOCKS).max(16);
+    let free = options.free.div_ceil(BLOCK_BYTES);
+    // At least as many groups as it takes to number the inodes, the last one as small as it can be.
+    let mut blocks = ((inodes.div_ceil(GROUP_INODES_MAX) - 1) * GROUP_BLOCKS + 1).max(16);
     loop {
         blocks = Geometry::round_up(&wish(census, options, blocks), blocks);
         let too_large = Error::TooLarge { size: blocks.saturating_mul(BLOCK_BYTES) };
@@ -168,6 +170,10 @@ fn grow(census: &Census<'_>, options: &Options, free: u64) -> Result<(Geometry, 
             blocks += 16;
             continue;
         };
+        if geometry.inodes() < inodes {
+            blocks += GROUP_BLOCKS;
+            continue;
+        }
         let placement = Placement::new(census, &geometry);
         let wanted = free + reserved(options, geometry.blocks);
         let used_to = placement.end + wanted;

@@ -18,6 +18,11 @@ const PREFIXES: [(&[u8], u8); 3] = [(b"user.", 1), (b"trusted.", 4), (b"security
 /// Whole names that have a number of their own, and a value that is rewritten.
 const ACLS: [(&[u8], u8); 2] = [(b"system.posix_acl_access", 2), (b"system.posix_acl_default", 3)];
 
+/// What stands before the stored part of a name, for the numbers that are written.
+pub(crate) fn prefix(index: u8) -> Option<&'static [u8]> {
+    PREFIXES.iter().chain(&ACLS).find_map(|(prefix, known)| (*known == index).then_some(*prefix))
+}
+
 /// Why a set of attributes cannot be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {

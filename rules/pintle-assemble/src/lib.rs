@@ -1,5 +1,40 @@
 //! Packages to a tree, without running any of their scripts.
 
+pub mod accounts;
+mod alternatives;
+mod apply;
+mod assemble;
+mod database;
+mod edit;
+mod effect;
+mod error;
+mod files;
+mod fstab;
 pub mod generate;
+mod identity;
 pub mod initrd;
+mod input;
+pub mod lint;
+mod merge;
+mod nss;
+mod pam;
+pub mod recipes;
+mod report;
+mod scripts;
 pub mod services;
+mod shell;
+mod shells;
+mod ucf;
+mod uncovered;
+mod units;
+
+pub use assemble::{Assembled, assemble};
+pub use effect::{
+    AddUser, Alternative, Attributes, Content, Effect, EffectClass, Existing, Position, Presets, Scope, Slave,
+};
+pub use error::{AssembleError, AssembleErrors};
+pub use fstab::{Mount, fstab};
+pub use input::{HostContent, Input, Package};
+pub use recipes::Recipes;
+pub use report::{Coverage, PackageReport, Report};
+pub use uncovered::{NotUnderstood, RecipeOutdated, Uncovered};

@@ -1,0 +1,125 @@
+//! Packages and definition to one tree, from top to bottom.
+
+use crate::accounts::{self, Accounts, Base};
+use crate::edit::Editor;
+use crate::effect::{Alternative, Effect};
+use crate::error::{AssembleError, AssembleErrors};
+use crate::input::Input;
+use crate::merge::{Diversions, merge};
+use crate::report::Report;
+use crate::scripts::{Plan, Sources, plan};
+use crate::{alternatives, apply, database, files, generate, identity, lint, nss, pam, shells, ucf, units};
+use pintle_model::{Origin, Tree, TreePath};
+
+/// An assembled system.
+#[derive(Debug)]
+pub struct Assembled {
+    /// Its files.
+    pub tree: Tree,
+    /// What was done.
+    pub report: Report,
+}
+
+/// Makes the tree of a system without running anything.
+///
+/// # Errors
+/// Every problem that the first failing step found.
+pub fn assemble(input: &Input<'_>) -> Result<Assembled, AssembleErrors> {
+    assemble_all(input).map_err(AssembleErrors)
+}
+
+type Problems = Vec<AssembleError>;
+
+fn assemble_all(input: &Input<'_>) -> Result<Assembled, Problems> {
+    let one = |error: AssembleError| vec![error];
+    // What the scripts would do.
+    let base = Base::read(input.packages, input.contents).map_err(one)?;
+    let sources = Sources { packages: input.packages, recipes: input.recipes, accept: &input.system.accept };
+    let plan = plan(&sources, base.facts())?;
+    // Who there is.
+    let needs = accounts::collect(base, input.packages, &plan, input.system, input.contents)?;
+    let accounts = Accounts::new(needs, input.users, input.groups)?;
+    // What packages ship.
+    let mut tree = merge(input.packages, &diversions(input, &plan)?, &accounts)?;
+    let mut report = Report { packages: plan.reports, ..Report::default() };
+    let mut editor = Editor::new(&mut tree, input.contents, input.epoch, Origin::Nobody);
+    // What their scripts add, in general and by the tools they call.
+    scripts(input, &mut editor, &accounts, &plan.effects)?;
+    report.warnings.extend(tools(input, &mut editor, &accounts, &plan.effects).map_err(one)?);
+    // What the definition adds.
+    problems(files::place(&mut editor, &accounts, &input.system.files, input.host_files))?;
+    problems(accounts::make_homes(&mut editor, &accounts, input.system))?;
+    report.not_enabled = units::enable(&mut editor, input.system, &plan.effects)?;
+    identity::os_release(&mut editor, input.system).map_err(one)?;
+    identity::machine_id(&mut editor).map_err(one)?;
+    // What all files together give.
+    generate::apply(editor.tree_mut(), input.contents, input.epoch)
+        .map_err(|error| one(AssembleError::Generate(error)))?;
+    // Whether it may leave the house.
+    let findings = lint::lint(&tree, input.contents);
+    problems(findings.errors)?;
+    report.privileged = findings.privileged;
+    Ok(Assembled { tree, report })
+}
+
+fn problems(found: Problems) -> Result<(), Problems> {
+    if found.is_empty() { Ok(()) } else { Err(found) }
+}
+
+fn diversions(input: &Input<'_>, plan: &Plan) -> Result<Diversions, Problems> {
+    let mut out = Diversions::new();
+    for (index, effect) in &plan.effects {
+        if let Effect::Divert { from, to, package } = effect {
+            let own = &input.packages[*index].locked.name;
+            let path = |text: &str| {
+                TreePath::new(text).map_err(|error| {
+                    vec![AssembleError::Tree { by: format!("package {own}"), source: error.into() }]
+                })
+            };
+            out.insert(
+                path(from)?.as_bytes().to_vec(),
+                (path(to)?, package.clone().unwrap_or_else(|| own.clone())),
+            );
+        }
+    }
+    Ok(out)
+}
+
+fn scripts(
+    input: &Input<'_>,
+    editor: &mut Editor<'_>,
+    accounts: &Accounts,
+    effects: &[(usize, Effect)],
+) -> Result<(), Problems> {
+    let mut errors = Vec::new();
+    for (index, effect) in effects {
+        let by = format!("scripts of {}", input.packages[*index].locked.name);
+        errors.extend(apply::apply(editor, accounts, Origin::Generated(by), effect).err());
+    }
+    problems(errors)
+}
+
+/// Returns warnings.
+fn tools(
+    input: &Input<'_>,
+    editor: &mut Editor<'_>,
+    accounts: &Accounts,
+    effects: &[(usize, Effect)],
+) -> Result<Vec<String>, AssembleError> {
+    let all: Vec<&Alternative> = effects
+        .iter()
+        .filter_map(|(_, effect)| match effect {
+            Effect::Alternative(alternative) => Some(alternative),
+            _ => None,
+        })
+        .collect();
+    let warnings = alternatives::install(editor, &all)?;
+    nss::add(editor, effects)?;
+    pam::write(editor)?;
+    shells::write(editor)?;
+    ucf::record(editor, input.packages, effects)?;
+    editor.act_as(Origin::Generated("users".into()));
+    accounts::write(editor, accounts, input.system)?;
+    database::write(editor, input.packages, effects, input.system.arch)?;
+    Ok(warnings)
+}

@@ -1,0 +1,231 @@
+//! From maintainer scripts to effects: understood, covered by a recipe, accepted, or an error.
+
+mod sections;
+
+use crate::effect::{Effect, EffectClass};
+use crate::error::AssembleError;
+use crate::input::Package;
+use crate::recipes::{Recipe, Recipes, difference, known_script, normalise};
+use crate::report::{Coverage, PackageReport};
+use crate::shell::{Facts, Findings, Phase, SyntaxError, follow};
+use crate::uncovered::{NotUnderstood, RecipeOutdated, Uncovered};
+use pintle_model::{Accept, Digest};
+use sections::Meaning;
+use std::collections::BTreeSet;
+
+/// What all packages' scripts do.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    /// Effects by package (index into the input), in package order.
+    pub(crate) effects: Vec<(usize, Effect)>,
+    /// One line per package.
+    pub(crate) reports: Vec<PackageReport>,
+}
+
+/// What is known when scripts are read.
+pub(crate) struct Sources<'a> {
+    pub(crate) packages: &'a [Package<'a>],
+    pub(crate) recipes: &'a Recipes,
+    pub(crate) accept: &'a [Accept],
+}
+
+/// The two scripts that act on an installation.
+const SCRIPTS: [(&str, Phase); 2] = [("preinst", Phase::Preinst), ("postinst", Phase::Postinst)];
+/// Lines of a script shown in one error.
+const LINES_SHOWN: usize = 12;
+
+/// Reads all scripts; every package that is not covered is an error of its own.
+pub(crate) fn plan(sources: &Sources<'_>, mut facts: Facts) -> Result<Plan, Vec<AssembleError>> {
+    for package in sources.packages {
+        facts.ship(package.unpacked);
+    }
+    // Scripts ask for diversions, so those of all packages are collected first.
+    for package in sources.packages {
+        let read = read_package(sources, package, &facts);
+        for effect in read.effects {
+            if let Effect::Divert { from, to, package: by } = effect {
+                let by = by.unwrap_or_else(|| package.locked.name.clone());
+                facts.diversions.insert(from, (to, by));
+            }
+        }
+    }
+    let mut plan = Plan::default();
+    let mut errors = Vec::new();
+    for (index, package) in sources.packages.iter().enumerate() {
+        let read = read_package(sources, package, &facts);
+        plan.effects.extend(read.effects.into_iter().map(|effect| (index, effect)));
+        plan.reports.push(read.report);
+        errors.extend(read.errors);
+    }
+    if errors.is_empty() { Ok(plan) } else { Err(errors) }
+}
+
+struct Read {
+    effects: Vec<Effect>,
+    report: PackageReport,
+    errors: Vec<AssembleError>,
+}
+
+fn read_package(sources: &Sources<'_>, package: &Package<'_>, facts: &Facts) -> Read {
+    let locked = package.locked;
+    let mut read = Read {
+        effects: Vec::new(),
+        report: PackageReport::new(&locked.name, &locked.version),
+        errors: Vec::new(),
+    };
+    let recipe = sources.recipes.find(&locked.name);
+    let mut recipe_used = false;
+    for (name, phase) in SCRIPTS {
+        let Some(bytes) = package.unpacked.control.files.get(name) else { continue };
+        let script = Script { package, name, phase, text: String::from_utf8_lossy(bytes) };
+        match script.read(recipe, facts) {
+            Ok(found) => {
+                read.report.cover(found.coverage);
+                recipe_used |= found.by_recipe;
+                read.report.handled.extend(found.findings.handled);
+                read.effects.extend(found.findings.effects.into_iter().map(|(_, effect)| effect));
+            }
+            Err(error) => match sources.accept.iter().find(|accept| accept.package == locked.name) {
+                Some(accept) => {
+                    let reason = accept.reason.clone();
+                    read.report.cover(Coverage::Accepted { script: name.to_owned(), reason });
+                }
+                None => read.errors.push(error),
+            },
+        }
+    }
+    if let Some((_, recipe, _)) = recipe.filter(|_| recipe_used) {
+        let effects = recipe.effects().unwrap_or_default();
+        read.effects.extend(effects);
+        read.report.left_out.extend(recipe.left_out.iter().cloned());
+    }
+    read
+}
+
+struct Script<'a> {
+    package: &'a Package<'a>,
+    name: &'static str,
+    phase: Phase,
+    text: std::borrow::Cow<'a, str>,
+}
+
+struct Found {
+    findings: Findings,
+    coverage: Coverage,
+    by_recipe: bool,
+}
+
+impl Script<'_> {
+    fn read(&self, recipe: Option<(&str, &Recipe, &str)>, facts: &Facts) -> Result<Found, AssembleError> {
+        let variable = recipe.map_or("", |(_, _, variable)| variable);
+        let split = sections::split(&self.text);
+        let own = normalise(&split.own, variable);
+        if let Some((file, recipe, _)) = recipe {
+            let digest = Digest::of(own.as_bytes());
+            if recipe.scripts.iter().any(|known| known.name == self.name && known.sha256 == digest) {
+                let findings = self.sections(&split.sections, facts)?;
+                let coverage = Coverage::Recipe { name: file.to_owned() };
+                return Ok(Found { findings, coverage, by_recipe: true });
+            }
+        }
+        match self.whole(&split, facts) {
+            Ok(findings) if findings.unknown.is_empty() => {
+                Ok(Found { findings, coverage: Coverage::Understood, by_recipe: false })
+            }
+            Ok(findings) => Err(self.error(recipe, &own, self.lines(&findings.unknown))),
+            Err(error) => Err(self.error(recipe, &own, self.syntax(&error))),
+        }
+    }
+
+    /// The whole script, but sections that are not shell are blanked and their effects added.
+    fn whole(&self, split: &sections::Split, facts: &Facts) -> Result<Findings, SyntaxError> {
+        let mut lines: Vec<String> = self.text.lines().map(str::to_owned).collect();
+        let mut extra = Findings::default();
+        for section in &split.sections {
+            if self.special(section, &mut extra) {
+                let start = section.text.bytes().take_while(|b| *b == b'\n').count();
+                let end = section.text.lines().count().min(lines.len());
+                lines[start..end].iter_mut().for_each(String::clear);
+            }
+        }
+        let mut findings = follow(&lines.join("\n"), self.phase, facts)?;
+        findings.effects.extend(extra.effects);
+        findings.handled.extend(extra.handled);
+        Ok(findings)
+    }
+
+    /// Only what debhelper wrote: the recipe covers the rest.
+    fn sections(&self, sections: &[sections::Section], facts: &Facts) -> Result<Findings, AssembleError> {
+        let mut all = Findings::default();
+        for section in sections {
+            if self.special(section, &mut all) {
+                continue;
+            }
+            let found = follow(&section.text, self.phase, facts)
+                .map_err(|error| self.error(None, "", self.syntax(&error)))?;
+            all.effects.extend(found.effects);
+            all.handled.extend(found.handled);
+            all.unknown.extend(found.unknown);
+        }
+        if all.unknown.is_empty() { Ok(all) } else { Err(self.error(None, "", self.lines(&all.unknown))) }
+    }
+
+    fn special(&self, section: &sections::Section, findings: &mut Findings) -> bool {
+        match sections::meaning(section) {
+            Meaning::Shell => return false,
+            Meaning::Nothing(why) => drop(findings.handled.insert(why.to_owned())),
+            // Both scripts carry the section; the effect is the second one's.
+            Meaning::Effects(effects) if self.phase == Phase::Postinst => {
+                findings.effects.extend(effects.into_iter().map(|effect| (0, effect)));
+            }
+            Meaning::Effects(_) => {}
+        }
+        true
+    }
+
+    fn lines(&self, unknown: &BTreeSet<(usize, EffectClass)>) -> NotUnderstood {
+        let numbers: BTreeSet<usize> = unknown.iter().map(|(line, _)| *line).collect();
+        let text = |number: usize| self.text.lines().nth(number.saturating_sub(1)).unwrap_or("").trim();
+        NotUnderstood {
+            lines: numbers.iter().take(LINES_SHOWN).map(|line| (*line, text(*line).to_owned())).collect(),
+            more: numbers.len().saturating_sub(LINES_SHOWN),
+            classes: unknown.iter().map(|(_, class)| *class).collect(),
+        }
+    }
+
+    fn syntax(&self, error: &SyntaxError) -> NotUnderstood {
+        let text = self.text.lines().nth(error.line.saturating_sub(1)).unwrap_or("").trim();
+        NotUnderstood {
+            lines: vec![(error.line, format!("{text}   # {}", error.what))],
+            more: 0,
+            classes: BTreeSet::from([EffectClass::Program]),
+        }
+    }
+
+    fn error(
+        &self,
+        recipe: Option<(&str, &Recipe, &str)>,
+        own: &str,
+        missing: NotUnderstood,
+    ) -> AssembleError {
+        let (package, version) = (self.package.locked.name.clone(), self.package.locked.version.clone());
+        let starter = known_script(self.name, &version, own);
+        let script = self.name;
+        let known = recipe.and_then(|(file, recipe, _)| {
+            recipe.scripts.iter().rev().find(|known| known.name == script).map(|known| (file, known))
+        });
+        match known {
+            Some((file, known)) => {
+                let (mut new, gone) = difference(&known.lines, own);
+                new.truncate(LINES_SHOWN);
+                let (recipe, known) = (file.to_owned(), known.version.clone());
+                let outdated =
+                    RecipeOutdated { package, version, script, recipe, known, new, gone, missing, starter };
+                AssembleError::RecipeOutdated(Box::new(outdated))
+            }
+            None => {
+                AssembleError::Uncovered(Box::new(Uncovered { package, version, script, missing, starter }))
+            }
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! The commands that maintainer scripts are made of, by name.
+
+mod accounts;
+mod debian;
+mod files;
+mod test;
+
+use super::facts::Shipped;
+use super::run::{Field, Output, Phase, Run, Status};
+use crate::effect::{Attributes, Content, Effect, EffectClass, Existing};
+
+/// One command about to be looked at.
+pub(crate) struct Invocation<'a> {
+    pub(crate) line: usize,
+    pub(crate) name: &'a str,
+    pub(crate) arguments: &'a [Field],
+    pub(crate) output: Option<Output>,
+    /// The here-document, where it holds no expansions.
+    pub(crate) here: Option<String>,
+}
+
+/// Commands that only change the shell itself, print, or wait.
+const QUIET: &[&str] = &[
+    ":",
+    "true",
+    "echo",
+    "printf",
+    "export",
+    "readonly",
+    "local",
+    "set",
+    "unset",
+    "cd",
+    "sync",
+    "sleep",
+    "wait",
+    "restorecon",
+    "chcon",
+    "logger",
+    "hash",
+];
+
+/// Commands that only read; what they find is not known.
+const READERS: &[&str] = &[
+    "grep",
+    "egrep",
+    "fgrep",
+    "awk",
+    "cut",
+    "tr",
+    "sort",
+    "head",
+    "tail",
+    "wc",
+    "cat",
+    "uniq",
+    "stat",
+    "readlink",
+    "realpath",
+    "basename",
+    "dirname",
+    "md5sum",
+    "sha1sum",
+    "sha256sum",
+    "sha512sum",
+    "cmp",
+    "diff",
+    "expr",
+    "uname",
+    "date",
+    "seq",
+    "ls",
+    "find",
+    "dpkg-query",
+    "dpkg-realpath",
+    "ucfq",
+    "runlevel",
+    "who",
+    "ss",
+    "ps",
+    "getcap",
+    "mountpoint",
+    "df",
+    "mktemp",
+    "xargs",
+];
+
+/// Commands that act on the running machine or rebuild what Pintle makes itself: left out, and reported so.
+const HANDLED: &[(&str, &str)] = &[
+    ("ldconfig", "ld.so.cache is generated"),
+    ("depmod", "kernel module index is generated"),
+    ("systemd-hwdb", "hwdb.bin is generated"),
+    ("update-initramfs", "the initrd is assembled"),
+    ("systemd-sysusers", "accounts come from sysusers.d"),
+    ("systemd-machine-id-setup", "the machine id is made at first boot"),
+    ("deb-systemd-invoke", "units start at boot"),
+    ("invoke-rc.d", "units start at boot"),
+    ("service", "units start at boot"),
+    ("update-rc.d", "System V links are not made"),
+    ("dpkg-trigger", "triggers are covered by generators"),
+    ("dpkg-maintscript-helper", "only acts on upgrades"),
+    ("udevadm", "devices appear at boot"),
+    ("sysctl", "sysctl.d is applied at boot"),
+    ("py3compile", "Python files are not precompiled"),
+    ("pycompile", "Python files are not precompiled"),
+    ("py3clean", "Python files are not precompiled"),
+    ("update-menus", "menus are not made"),
+    ("update-icon-caches", "icon caches are not made"),
+    ("ucfr", "ucf's registry is written"),
+    ("update-shells", "/etc/shells is generated"),
+];
+
+/// What the command does.
+pub(super) fn run(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
+    if call.output.is_some() {
+        return writes(run, call);
+    }
+    if QUIET.contains(&call.name) {
+        return quiet(run, call);
+    }
+    if let Some((_, note)) = HANDLED.iter().find(|(name, _)| *name == call.name) {
+        return run.handled(*note);
+    }
+    if READERS.contains(&call.name) {
+        return reader(run, call);
+    }
+    match call.name {
+        "false" => Status::False,
+        "[" | "test" => test::evaluate(run, call),
+        "umask" => umask(run, call),
+        "shift" => {
+            run.shift();
+            Status::True
+        }
+        "read" => {
+            call.arguments.iter().filter_map(|a| a.value.clone()).for_each(|name| run.assign(&name, None));
+            Status::Unknown
+        }
+        "command" | "which" | "type" => lookup(run, call),
+        "." => source(run, call),
+        "sed" => {
+            let in_place =
+                call.arguments.iter().any(|a| a.value.as_deref().is_none_or(|a| a.starts_with("-i")));
+            if in_place { run.unknown(call.line, EffectClass::Files) } else { Status::Unknown }
+        }
+        "pidof" | "pgrep" => Status::False,
+        "ischroot" => Status::True,
+        _ if call.name.starts_with("db_") => debconf(run, call),
+        _ => effects(run, call),
+    }
+}
+
+fn effects(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
+    match call.name {
+        "dpkg" => debian::dpkg(run, call),
+        "dpkg-divert" => debian::divert(run, call),
+        "dpkg-statoverride" => debian::statoverride(run, call),
+        "update-alternatives" => debian::alternatives(run, call),
+        "deb-systemd-helper" => debian::systemd_helper(run, call),
+        "systemctl" => debian::systemctl(run, call),
+        "systemd-tmpfiles" => debian::tmpfiles(run, call),
+        "journalctl" => debian::journalctl(run, call),
+        "ucf" => debian::ucf(run, call),
+        "getent" | "id" => accounts::lookup(run, call),
+        "adduser" | "useradd" => accounts::adduser(run, call),
+        "addgroup" | "groupadd" => accounts::addgroup(run, call),
+        "mkdir" => files::mkdir(run, call),
+        "install" => files::install(run, call),
+        "chown" | "chgrp" => files::chown(run, call),
+        "chmod" => files::chmod(run, call),
+        "touch" => files::touch(run, call),
+        "ln" => files::ln(run, call),
+        "cp" => files::cp(run, call),
+        "rm" | "rmdir" => files::rm(run, call),
+        "mv" => run.unknown(call.line, EffectClass::Files),
+        "usermod" | "groupmod" | "passwd" | "shadowconfig" | "update-passwd" => {
+            run.unknown(call.line, EffectClass::Accounts)
+        }
+        _ => run.unknown(call.line, EffectClass::Program),
+    }
+}
+
+/// What `$(words)` prints, where that is known.
+pub(super) fn answer(run: &Run<'_>, words: &[String]) -> Option<String> {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["command", "-v", name] | ["which", name] => Some(run.facts.program(name).unwrap_or_default()),
+        ["dirname", path] => Some(path.rsplit_once('/').map_or(".", |(parent, _)| parent).to_owned()),
+        ["basename", path] => path.rsplit('/').next().map(str::to_owned),
+        ["echo", rest @ ..] => Some(rest.join(" ")),
+        ["dpkg-divert", "--truename", path] => {
+            Some(run.facts.diversions.get(*path).map_or(*path, |(to, _)| to).to_owned())
+        }
+        ["dpkg-divert", "--listpackage", path] => {
+            Some(run.facts.diversions.get(*path).map(|(_, package)| package.clone()).unwrap_or_default())
+        }
+        _ => None,
+    }
+}
+
+/// A command whose output goes to a file: a text that is known makes the file.
+fn writes(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
+    let text = match (call.name, &call.here) {
+        ("cat", Some(here)) if call.arguments.is_empty() => Some(here.clone()),
+        (":" | "true", _) => Some(String::new()),
+        ("echo", _) => {
+            values(call).filter(|w| !w.iter().any(|w| w.starts_with('-') || w.contains('\\'))).map(|w| {
+                let mut text = w.join(" ");
+                text.push('\n');
+                text
+            })
+        }
+        _ => None,
+    };
+    let output = call.output.as_ref().filter(|output| !output.append).and_then(|output| output.path.clone());
+    match (text, output) {
+        (Some(text), Some(path)) if path.starts_with('/') => run.effect(
+            call.line,
+            Effect::File {
+                path,
+                content: Content::Text(text),
+                attributes: Attributes { mode: unusual_mode(run, 0o666), ..Attributes::default() },
+                existing: Existing::Replace,
+            },
+        ),
+        _ => run.unknown(call.line, EffectClass::Files),
+    }
+}
+
+fn quiet(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
+    if matches!(call.name, "export" | "readonly" | "local") {
+        for argument in call.arguments {
+            match argument.value.as_deref().map(|text| text.split_once('=')) {
+                Some(Some((name, value))) => run.assign(name, Some(value.to_owned())),
+                Some(None) => {}
+                // A name with an unknown value: which name is not known any more, so nothing may hang on it.
+                None => return run.unknown(call.line, EffectClass::Decision),
+            }
+        }
+    }
+    if call.name == "set" && call.arguments.first().is_some_and(|a| a.value.as_deref() == Some("--")) {
+        return run.unknown(call.line, EffectClass::Decision);
+    }
+    Status::True
+}
+
+fn umask(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
+    let words = values(call).unwrap_or_default();
+    match words.first().and_then(|text| u16::from_str_radix(text, 8).ok()) {
+        Some(mask) => {
+            run.umask = mask & 0o777;
+            Status::True
+        }
+        None => run.unknown(call.line, EffectClass::Owners),
+    }
+}
+
+/// The mode of a new file or folder, unless it is the usual one.
+fn unusual_mode(run: &Run<'_>, all: u16) -> Option<u16> {
+    (run.umask != 0o022).then_some(all & !run.umask)
+}
+
+fn reader(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
+    let changes = match call.name {
+        "find" => &["-delete", "-exec", "-execdir", "-ok"][..],
+        "xargs" => &[""],
+        "awk" => &["-i"],
+        _ => return Status::Unknown,
+    };
+    let words = values(call);
+    if words.is_none_or(|words| words.iter().any(|word| changes.contains(&word.as_str()) || changes == [""]))
+    {
+        return run.unknown(call.line, EffectClass::Program);
+    }
+    Status::Unknown
+}
+
+/// `command -v NAME`, `which NAME`; `command NAME …` runs NAME.
+fn lookup(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
+    let words = values(call);
+    match words.as_deref() {
+        Some([option, name]) if call.name == "command" && (option == "-v" || option == "-V") => {
+            Status::of(run.facts.program(name).is_some())
+        }
+        Some([name]) if call.name != "command" => Status::of(run.facts.program(name).is_some()),
+        _ => run.unknown(call.line, EffectClass::Program),
+    }
+}
+
+/// Sourcing debconf's library starts debconf, which does nothing by itself.
+fn source(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
+    match call.arguments.first().and_then(|a| a.value.as_deref()) {
+        Some("/usr/share/debconf/confmodule") => run.handled("debconf keeps its defaults"),
+        _ => run.unknown(call.line, EffectClass::Program),
+    }
+}
+
+fn debconf(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
+    match call.name {
+        "db_version" | "db_capb" | "db_stop" | "db_purge" | "db_title" | "db_settitle" => Status::True,
+        _ => run.unknown(call.line, EffectClass::Debconf),
+    }
+}
+
+/// The arguments, where all are known and none is a pattern.
+fn values(call: &Invocation<'_>) -> Option<Vec<String>> {
+    call.arguments.iter().map(|field| field.value.clone().filter(|_| !field.glob)).collect()
+}
+
+/// True while nothing of the package is unpacked yet.
+fn before_unpacking(run: &Run<'_>) -> bool {
+    run.phase == Phase::Preinst
+}
+
+fn is_directory(run: &Run<'_>, path: &str) -> bool {
+    run.facts.look(path) == Some(Shipped::Directory)
+}

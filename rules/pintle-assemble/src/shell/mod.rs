@@ -1,0 +1,13 @@
+//! Maintainer scripts are read, not run: a parser for the part of the shell language that they use, and a walk
+//! through the one call that matters, the fresh installation.
+
+mod commands;
+mod facts;
+mod parse;
+mod run;
+mod syntax;
+mod word;
+
+pub(crate) use facts::{Facts, matches};
+pub(crate) use parse::SyntaxError;
+pub(crate) use run::{Findings, Phase, follow};

@@ -1,0 +1,532 @@
+//! Follows a script through the one call that matters, the fresh installation, and notes what it would do.
+//! Nothing is run: a command is known by name or it is not understood, and a decision that cannot be made from the
+//! arguments and the shipped files makes everything that hangs on it not understood.
+
+use super::commands;
+use super::facts::{Facts, matches};
+use super::parse::{SyntaxError, parse};
+use super::syntax::{Command, Form, Join, Node, Part, Redirect, Word};
+use crate::effect::{Effect, EffectClass};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+/// Most commands followed in one script; the longest of Debian's needs a few hundred.
+const STEPS_MAX: usize = 20_000;
+/// Deepest nesting of calls.
+const DEPTH_MAX: usize = 48;
+
+/// Three-valued success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    True,
+    False,
+    Unknown,
+}
+
+impl Status {
+    pub(crate) fn of(truth: bool) -> Self {
+        if truth { Self::True } else { Self::False }
+    }
+
+    pub(crate) fn not(self) -> Self {
+        match self {
+            Self::True => Self::False,
+            Self::False => Self::True,
+            Self::Unknown => Self::Unknown,
+        }
+    }
+}
+
+/// Which script, how called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// `preinst install`
+    Preinst,
+    /// `postinst configure ""`
+    Postinst,
+}
+
+/// What following a script found.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Findings {
+    /// Effects with the line that causes each.
+    pub(crate) effects: Vec<(usize, Effect)>,
+    /// What Pintle or the first boot does anyway, for the report.
+    pub(crate) handled: BTreeSet<String>,
+    /// Lines that were not understood.
+    pub(crate) unknown: BTreeSet<(usize, EffectClass)>,
+}
+
+impl Findings {
+    fn harmless(&self) -> bool {
+        self.effects.is_empty() && self.unknown.is_empty()
+    }
+}
+
+/// One field after expansion.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Field {
+    /// Its text, where it is known.
+    pub(crate) value: Option<String>,
+    /// An unquoted pattern, which the shell would replace by matching paths.
+    pub(crate) glob: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    Next(Status),
+    Return(Status),
+    Exit,
+}
+
+/// A command's output that goes to a file.
+pub(crate) struct Output {
+    pub(crate) path: Option<String>,
+    pub(crate) append: bool,
+}
+
+#[derive(Clone)]
+pub(crate) struct Run<'f> {
+    pub(crate) facts: &'f Facts,
+    pub(crate) phase: Phase,
+    pub(crate) found: Findings,
+    /// The file mode creation mask.
+    pub(crate) umask: u16,
+    variables: BTreeMap<String, Option<String>>,
+    arguments: Vec<Option<String>>,
+    functions: BTreeMap<String, Rc<Vec<Node>>>,
+    steps: usize,
+    depth: usize,
+}
+
+/// Follows `text` as dpkg would call it on a fresh installation.
+pub(crate) fn follow(text: &str, phase: Phase, facts: &Facts) -> Result<Findings, SyntaxError> {
+    let script = parse(text)?;
+    let arguments: &[&str] = match phase {
+        Phase::Preinst => &["install"],
+        Phase::Postinst => &["configure", ""],
+    };
+    let environment = [
+        ("DEBIAN_FRONTEND", "noninteractive"),
+        ("DPKG_ROOT", ""),
+        ("DPKG_ADMINDIR", "/var/lib/dpkg"),
+        ("HOME", "/root"),
+    ];
+    let mut run = Run {
+        facts,
+        phase,
+        found: Findings::default(),
+        umask: 0o022,
+        variables: environment.iter().map(|(n, v)| ((*n).to_owned(), Some((*v).to_owned()))).collect(),
+        arguments: arguments.iter().map(|a| Some((*a).to_owned())).collect(),
+        functions: BTreeMap::new(),
+        steps: 0,
+        depth: 0,
+    };
+    run.list(&script.body);
+    Ok(run.found)
+}
+
+impl Run<'_> {
+    pub(crate) fn effect(&mut self, line: usize, effect: Effect) -> Status {
+        self.found.effects.push((line, effect));
+        Status::True
+    }
+
+    pub(crate) fn effects(&mut self, line: usize, effects: Vec<Effect>) -> Status {
+        self.found.effects.extend(effects.into_iter().map(|effect| (line, effect)));
+        Status::True
+    }
+
+    pub(crate) fn unknown(&mut self, line: usize, class: EffectClass) -> Status {
+        self.found.unknown.insert((line, class));
+        Status::Unknown
+    }
+
+    pub(crate) fn handled(&mut self, what: impl Into<String>) -> Status {
+        self.found.handled.insert(what.into());
+        Status::True
+    }
+
+    pub(crate) fn assign(&mut self, name: &str, value: Option<String>) {
+        self.variables.insert(name.to_owned(), value);
+    }
+
+    pub(crate) fn shift(&mut self) {
+        if !self.arguments.is_empty() {
+            self.arguments.remove(0);
+        }
+    }
+
+    fn list(&mut self, nodes: &[Node]) -> Flow {
+        let mut status = Status::True;
+        for node in nodes {
+            match self.node(node) {
+                Flow::Next(next) => status = next,
+                leave => return leave,
+            }
+        }
+        Flow::Next(status)
+    }
+
+    fn node(&mut self, node: &Node) -> Flow {
+        match node {
+            Node::Command(command) => self.command(command),
+            Node::Pipeline(nodes) => self.pipeline(nodes),
+            Node::Not(inner) => match self.node(inner) {
+                Flow::Next(status) => Flow::Next(status.not()),
+                leave => leave,
+            },
+            Node::AndOr(first, rest) => self.and_or(first, rest),
+            Node::If { line, arms, otherwise } => self.if_node(*line, arms, otherwise),
+            Node::Case { line, subject, arms } => self.case(*line, subject, arms),
+            Node::For { line, name, items, body } => self.for_node(*line, name, items.as_deref(), body),
+            Node::Loop { line, condition, body } => self.speculate(*line, &[condition, body]),
+            Node::Group(body) => self.list(body),
+            Node::Subshell(body) => {
+                let variables = self.variables.clone();
+                let flow = self.list(body);
+                self.variables = variables;
+                Flow::Next(if let Flow::Next(status) = flow { status } else { Status::Unknown })
+            }
+            Node::Function { name, body } => {
+                self.functions.insert(name.clone(), Rc::clone(body));
+                Flow::Next(Status::True)
+            }
+            Node::Redirected { line, node, redirects } => {
+                if let Some(output) = self.output(*line, redirects)
+                    && !discards(&output)
+                {
+                    self.unknown(*line, EffectClass::Files);
+                }
+                self.node(node)
+            }
+        }
+    }
+
+    fn and_or(&mut self, first: &Node, rest: &[(Join, Node)]) -> Flow {
+        let mut flow = self.node(first);
+        for (join, node) in rest {
+            let Flow::Next(status) = flow else { return flow };
+            let wanted = if *join == Join::And { Status::True } else { Status::False };
+            flow = match status {
+                Status::Unknown => self.speculate(line_of(node), &[std::slice::from_ref(node)]),
+                _ if status == wanted => self.node(node),
+                _ => Flow::Next(status),
+            };
+        }
+        flow
+    }
+
+    fn if_node(&mut self, line: usize, arms: &[(Vec<Node>, Vec<Node>)], otherwise: &[Node]) -> Flow {
+        for (index, (condition, body)) in arms.iter().enumerate() {
+            match self.list(condition) {
+                Flow::Next(Status::True) => return self.list(body),
+                Flow::Next(Status::False) => {}
+                Flow::Next(Status::Unknown) => {
+                    let mut bodies: Vec<&[Node]> = vec![body, otherwise];
+                    for (condition, body) in &arms[index + 1..] {
+                        bodies.extend([condition.as_slice(), body.as_slice()]);
+                    }
+                    return self.speculate(line, &bodies);
+                }
+                leave => return leave,
+            }
+        }
+        self.list(otherwise)
+    }
+
+    fn case(&mut self, line: usize, subject: &Word, arms: &[(Vec<Word>, Vec<Node>)]) -> Flow {
+        let subject = self.single(line, subject);
+        let Some(subject) = subject else {
+            let bodies: Vec<&[Node]> = arms.iter().map(|(_, body)| body.as_slice()).collect();
+            return self.speculate(line, &bodies);
+        };
+        for (patterns, body) in arms {
+            for pattern in patterns {
+                match self.single(line, pattern) {
+                    Some(pattern) if matches(&pattern, &subject) => return self.list(body),
+                    Some(_) => {}
+                    None => return self.speculate(line, &[body]),
+                }
+            }
+        }
+        Flow::Next(Status::True)
+    }
+
+    fn for_node(&mut self, line: usize, name: &str, items: Option<&[Word]>, body: &[Node]) -> Flow {
+        let fields = match items {
+            Some(words) => words.iter().flat_map(|word| self.expand(line, word)).collect(),
+            None => {
+                self.arguments.iter().map(|a| Field { value: a.clone(), glob: false }).collect::<Vec<_>>()
+            }
+        };
+        if fields.iter().any(|field| field.value.is_none() || field.glob) {
+            self.assign(name, None);
+            return self.speculate(line, &[body]);
+        }
+        let mut status = Status::True;
+        for field in fields {
+            self.assign(name, field.value);
+            match self.list(body) {
+                Flow::Next(next) => status = next,
+                leave => return leave,
+            }
+        }
+        Flow::Next(status)
+    }
+
+    fn pipeline(&mut self, nodes: &[Node]) -> Flow {
+        for node in nodes {
+            let variables = self.variables.clone();
+            self.node(node);
+            self.variables = variables;
+        }
+        Flow::Next(Status::Unknown)
+    }
+
+    /// Follows commands of which it is not known whether they run. That is fine as long as none of them does anything
+    /// and none ends the script.
+    fn speculate(&mut self, line: usize, bodies: &[&[Node]]) -> Flow {
+        let before = std::mem::take(&mut self.found);
+        let mut after = before;
+        for body in bodies {
+            let mut branch = self.clone();
+            let flow = branch.list(body);
+            self.steps = branch.steps;
+            if !branch.found.harmless() || !matches!(flow, Flow::Next(_)) {
+                after.unknown.insert((line, EffectClass::Decision));
+                after.unknown.extend(branch.found.unknown);
+                after.unknown.extend(branch.found.effects.iter().map(|(at, effect)| (*at, class_of(effect))));
+            }
+            for (name, value) in branch.variables {
+                if self.variables.get(&name) != Some(&value) {
+                    self.variables.insert(name, None);
+                }
+            }
+            self.functions.append(&mut branch.functions);
+        }
+        self.found = after;
+        Flow::Next(Status::Unknown)
+    }
+
+    fn command(&mut self, command: &Command) -> Flow {
+        let line = command.line;
+        self.steps += 1;
+        if self.steps > STEPS_MAX {
+            self.unknown(line, EffectClass::Program);
+            return Flow::Exit;
+        }
+        for (name, word) in &command.assigns {
+            let value = self.single(line, word);
+            self.assign(name, value);
+        }
+        let fields: Vec<Field> = command.words.iter().flat_map(|word| self.expand(line, word)).collect();
+        let output = self.output(line, &command.redirects);
+        let Some((first, arguments)) = fields.split_first() else {
+            let writes = output.is_some_and(|output| !discards(&output));
+            return Flow::Next(if writes { self.unknown(line, EffectClass::Files) } else { Status::True });
+        };
+        let Some(name) = first.value.clone() else {
+            return Flow::Next(self.unknown(line, EffectClass::Program));
+        };
+        match name.as_str() {
+            "exit" => return Flow::Exit,
+            "return" => {
+                let zero = arguments.first().is_none_or(|a| a.value.as_deref() == Some("0"));
+                return Flow::Return(Status::of(zero));
+            }
+            "break" | "continue" => return Flow::Next(self.unknown(line, EffectClass::Decision)),
+            _ => {}
+        }
+        if let Some(body) = self.functions.get(&name).cloned() {
+            if output.is_some_and(|output| !discards(&output)) {
+                self.unknown(line, EffectClass::Files);
+            }
+            return self.call(line, &body, arguments);
+        }
+        let output = output.filter(|output| !discards(output));
+        let here = command.redirects.iter().find_map(|redirect| match redirect {
+            Redirect::Here(text) => text.clone(),
+            _ => None,
+        });
+        Flow::Next(commands::run(self, &commands::Invocation { line, name: &name, arguments, output, here }))
+    }
+
+    fn call(&mut self, line: usize, body: &[Node], arguments: &[Field]) -> Flow {
+        if self.depth >= DEPTH_MAX {
+            return Flow::Next(self.unknown(line, EffectClass::Program));
+        }
+        self.depth += 1;
+        let outer =
+            std::mem::replace(&mut self.arguments, arguments.iter().map(|f| f.value.clone()).collect());
+        let flow = self.list(body);
+        self.arguments = outer;
+        self.depth -= 1;
+        match flow {
+            Flow::Return(status) => Flow::Next(status),
+            flow => flow,
+        }
+    }
+
+    fn output(&mut self, line: usize, redirects: &[Redirect]) -> Option<Output> {
+        redirects.iter().find_map(|redirect| match redirect {
+            Redirect::Write { append, target } => {
+                Some(Output { path: self.single(line, target), append: *append })
+            }
+            _ => None,
+        })
+    }
+
+    /// A word as one field, as in assignments and `case`.
+    fn single(&mut self, line: usize, word: &Word) -> Option<String> {
+        // Every part is expanded even after an unknown one: a substitution in it may do something.
+        let parts: Vec<Option<String>> = word.parts.iter().map(|part| self.part(line, part)).collect();
+        parts.into_iter().collect()
+    }
+
+    fn expand(&mut self, line: usize, word: &Word) -> Vec<Field> {
+        if let [Part::Variable { name, form: Form::Plain, quoted }] = word.parts.as_slice()
+            && (name == "@" || name == "*" && !quoted)
+        {
+            return self.arguments.iter().map(|a| Field { value: a.clone(), glob: false }).collect();
+        }
+        let mut fields = vec![Field { value: Some(String::new()), glob: false }];
+        let mut present = false;
+        for part in &word.parts {
+            let text = self.part(line, part);
+            let quoted = match part {
+                Part::Text { quoted, text } => {
+                    let last = fields.last_mut().expect("invariant: fields start with one");
+                    last.glob |= !quoted && text.contains(['*', '?']);
+                    true
+                }
+                Part::Variable { quoted, .. } | Part::Substitution { quoted, .. } => *quoted,
+                Part::Arithmetic => true,
+            };
+            present |= matches!(part, Part::Text { .. }) || quoted;
+            let last = fields.last_mut().expect("invariant: fields start with one");
+            match text {
+                None => last.value = None,
+                Some(text) if quoted => append(last, &text),
+                Some(text) => {
+                    let mut words = text.split_whitespace();
+                    if let Some(word) = words.next() {
+                        append(last, word);
+                        present = true;
+                    }
+                    fields.extend(words.map(|word| Field { value: Some(word.to_owned()), glob: false }));
+                }
+            }
+            present |= fields.iter().any(|field| field.value.is_none());
+        }
+        if present { fields } else { Vec::new() }
+    }
+
+    fn part(&mut self, line: usize, part: &Part) -> Option<String> {
+        match part {
+            Part::Text { text, .. } => Some(text.clone()),
+            Part::Arithmetic => None,
+            Part::Variable { name, form, .. } => {
+                let value = self.variable(name);
+                match form {
+                    Form::Plain => value,
+                    Form::Default(word) if value.as_deref() == Some("") => self.single(line, word),
+                    Form::Default(_) => value,
+                    Form::Alternative(word) => match value.as_deref() {
+                        Some("") => Some(String::new()),
+                        Some(_) => self.single(line, word),
+                        None => None,
+                    },
+                    Form::Other => None,
+                }
+            }
+            Part::Substitution { text, .. } => self.substitution(line, text),
+        }
+    }
+
+    /// Unset variables are empty: dpkg gives scripts a small, known environment.
+    fn variable(&self, name: &str) -> Option<String> {
+        match name {
+            "@" | "*" => self.arguments.iter().cloned().collect::<Option<Vec<_>>>().map(|all| all.join(" ")),
+            "#" => Some(self.arguments.len().to_string()),
+            "?" | "$" | "!" | "-" => None,
+            "0" => Some("script".into()),
+            "PATH" | "RET" | "PPID" | "PWD" | "OLDPWD" | "IFS" => self.variables.get(name).cloned().flatten(),
+            _ => match name.parse::<usize>() {
+                Ok(index) => {
+                    let argument = index.checked_sub(1).and_then(|index| self.arguments.get(index));
+                    argument.cloned().unwrap_or(Some(String::new()))
+                }
+                Err(_) => self.variables.get(name).cloned().unwrap_or(Some(String::new())),
+            },
+        }
+    }
+
+    /// What `$(text)` prints, where that is known; the commands in it must not do anything.
+    fn substitution(&mut self, line: usize, text: &str) -> Option<String> {
+        let Ok(script) = parse(text) else {
+            self.unknown(line, EffectClass::Program);
+            return None;
+        };
+        if self.depth >= DEPTH_MAX {
+            self.unknown(line, EffectClass::Program);
+            return None;
+        }
+        let mut inner = self.clone();
+        inner.depth += 1;
+        inner.found = Findings::default();
+        let answer = match script.body.as_slice() {
+            [Node::Command(command)] if command.assigns.is_empty() => {
+                let words: Vec<Field> =
+                    command.words.iter().flat_map(|word| inner.expand(line, word)).collect();
+                let words: Option<Vec<String>> = words.into_iter().map(|field| field.value).collect();
+                words.and_then(|words| commands::answer(&inner, &words))
+            }
+            _ => None,
+        };
+        inner.list(&script.body);
+        self.steps = inner.steps;
+        if !inner.found.harmless() {
+            self.unknown(line, EffectClass::Program);
+        }
+        self.found.handled.append(&mut inner.found.handled);
+        answer
+    }
+}
+
+fn append(field: &mut Field, text: &str) {
+    if let Some(value) = &mut field.value {
+        value.push_str(text);
+    }
+}
+
+fn discards(output: &Output) -> bool {
+    matches!(output.path.as_deref(), Some("/dev/null" | "/dev/stderr" | "/dev/stdout" | "/dev/tty"))
+}
+
+fn line_of(node: &Node) -> usize {
+    match node {
+        Node::Command(command) => command.line,
+        Node::If { line, .. }
+        | Node::Case { line, .. }
+        | Node::For { line, .. }
+        | Node::Loop { line, .. }
+        | Node::Redirected { line, .. } => *line,
+        Node::Not(inner) => line_of(inner),
+        Node::AndOr(first, _) => line_of(first),
+        Node::Pipeline(nodes) | Node::Group(nodes) | Node::Subshell(nodes) => {
+            nodes.first().map_or(0, line_of)
+        }
+        Node::Function { body, .. } => body.first().map_or(0, line_of),
+    }
+}
+
+fn class_of(effect: &Effect) -> EffectClass {
+    match effect {
+        Effect::User(_) | Effect::Group { .. } | Effect::Member { .. } => EffectClass::Accounts,
+        Effect::Change { .. } | Effect::StatOverride { .. } => EffectClass::Owners,
+        Effect::Enable { .. } => EffectClass::Units,
+        _ => EffectClass::Files,
+    }
+}

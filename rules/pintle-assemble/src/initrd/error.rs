@@ -1,6 +1,6 @@
 use crate::generate::PlaceError;
 use crate::generate::modules::ModulesError;
-use pintle_model::{BadPath, TreeError, TreePath};
+use pintle_model::{Arch, BadPath, TreeError, TreePath};
 use pintle_package::elf::ElfError;
 use std::io;
 
@@ -36,7 +36,7 @@ pub enum InitrdError {
     /// The kernel is not there.
     #[error(
         "no modules of kernel {version} in /usr/lib/modules (there: {}): add the package of a kernel, \
-         such as `linux-image-cloud-amd64`",
+         such as `linux-image-{arch}`",
         if .known.is_empty() { "nothing".to_owned() } else { .known.join(", ") }
     )]
     Kernel {
@@ -44,6 +44,8 @@ pub enum InitrdError {
         version: String,
         /// Versions that are there.
         known: Vec<String>,
+        /// The architecture.
+        arch: Arch,
     },
     /// A kernel module was asked for that the kernel does not have.
     #[error("kernel {version} has no module `{module}`, neither loadable nor built in")]

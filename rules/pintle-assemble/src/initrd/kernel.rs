@@ -20,7 +20,11 @@ pub(super) fn add(build: &mut Build<'_>, file_system: &str) -> Result<(), Initrd
         let known = children(build.system, &literal("usr/lib/modules"));
         let known =
             known.iter().filter_map(|path| path.name()).map(|n| String::from_utf8_lossy(n).into_owned());
-        return Err(InitrdError::Kernel { version: version.clone(), known: known.collect() });
+        return Err(InitrdError::Kernel {
+            version: version.clone(),
+            known: known.collect(),
+            arch: build.options.arch,
+        });
     }
     let set = ModuleSet::read(build.system, build.contents, &dir).map_err(InitrdError::Modules)?;
     let mut wanted: Vec<usize> = MODULES.iter().filter_map(|(name, _)| set.find(name)).collect();

@@ -56,10 +56,10 @@ pub fn assemble(
 ) -> Result<Tree, InitrdError> {
     let mut build = Build::new(system, contents, options);
     etc::skeleton(&mut build)?;
-    units::add(&mut build)?;
     for need in needs::FILES {
         build.require(need)?;
     }
+    units::add(&mut build)?;
     let Root::CommandLine { file_system } = &options.root;
     libraries::add(&mut build)?;
     kernel::add(&mut build, file_system)?;

@@ -66,3 +66,68 @@ pub(crate) fn module(info: &[&str], exports: &[&str], imports: &[&str]) -> Vec<u
         vec![(".modinfo", 1, 0, 0, info), (".symtab", 2, 3, 24, symbols), (".strtab", 3, 0, 0, strings)];
     Object { kind: 1, sections }.bytes()
 }
+
+/// What a program or library asks of the loader.
+#[derive(Default)]
+pub(crate) struct Linked<'a> {
+    pub(crate) interpreter: Option<&'a str>,
+    pub(crate) needed: &'a [&'a str],
+    pub(crate) soname: Option<&'a str>,
+    pub(crate) runpath: Option<&'a str>,
+    /// JSON of a `.note.dlopen` note.
+    pub(crate) dlopen: Option<&'a str>,
+    /// `e_machine`; 0 stands for x86-64.
+    pub(crate) machine: u16,
+}
+
+/// A dynamically linked ELF file without code. One segment loads all of it at address 0.
+pub(crate) fn linked(what: &Linked<'_>) -> Vec<u8> {
+    let mut strings = vec![0_u8];
+    let mut entries = Vec::new();
+    let names = what.needed.iter().map(|name| (1_u64, *name));
+    for (tag, name) in names.chain(what.soname.map(|n| (14, n))).chain(what.runpath.map(|n| (29, n))) {
+        entries.push((tag, strings.len() as u64));
+        strings.extend(name.bytes().chain([0]));
+    }
+    let mut sections = Vec::new();
+    if let Some(json) = what.dlopen {
+        let mut note = [4, json.len() as u32 + 1, 0x407c_0c0a].map(u32::to_le_bytes).concat();
+        note.extend(b"FDO\0");
+        note.extend(json.bytes().chain([0]));
+        note.resize(note.len().next_multiple_of(4), 0);
+        sections.push((".note.dlopen", 7, 0, 0, note));
+    }
+    let mut file = Object { kind: 3, sections }.bytes();
+    if what.machine != 0 {
+        file[18..20].copy_from_slice(&what.machine.to_le_bytes());
+    }
+    let mut place = |bytes: &[u8]| {
+        let at = file.len().next_multiple_of(8);
+        file.resize(at, 0);
+        file.extend(bytes);
+        at as u64
+    };
+    let strings_at = place(&strings);
+    entries.extend([(5, strings_at), (10, strings.len() as u64), (0, 0)]);
+    let dynamic: Vec<u8> =
+        entries.iter().flat_map(|(tag, value)| [*tag, *value].map(u64::to_le_bytes)).flatten().collect();
+    let dynamic_at = place(&dynamic);
+    let interpreter = what.interpreter.map(|name| [name.as_bytes(), b"\0"].concat());
+    let interpreter_at = interpreter.as_deref().map(&mut place);
+    let segments_at = file.len().next_multiple_of(8) as u64;
+    file.resize(segments_at as usize, 0);
+    let mut count = 0_u16;
+    let mut segment = |kind: u32, offset: u64, len: u64| {
+        count += 1;
+        file.extend([kind, 4].map(u32::to_le_bytes).concat());
+        file.extend([offset, offset, offset, len, len, 8].map(u64::to_le_bytes).concat());
+    };
+    segment(1, 0, segments_at);
+    segment(2, dynamic_at, dynamic.len() as u64);
+    if let (Some(at), Some(name)) = (interpreter_at, &interpreter) {
+        segment(3, at, name.len() as u64);
+    }
+    file[32..40].copy_from_slice(&segments_at.to_le_bytes());
+    file[54..58].copy_from_slice(&[56, count].map(u16::to_le_bytes).concat());
+    file
+}

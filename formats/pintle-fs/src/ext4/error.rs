@@ -13,6 +13,12 @@ pub enum Error {
     /// More blocks reserved for root than the kernel and `mke2fs` accept.
     #[error("{0} % of the blocks reserved for root, ext4 takes at most 50 %")]
     ReservedPercent(u8),
+    /// The journal is too small for the kernel, or larger than any use.
+    #[error("a journal of {bytes} bytes ({}): ext4 takes 4 MiB to 40 GB", Size(*bytes))]
+    Journal {
+        /// As asked for.
+        bytes: u64,
+    },
     /// The time of making does not fit the superblock: 1970 to 2^40 seconds later.
     #[error("time {} s since 1970 cannot be a file system's time of making", .0.secs)]
     Epoch(Timestamp),

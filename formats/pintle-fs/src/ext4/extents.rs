@@ -86,6 +86,11 @@ impl ExtentTree<'_> {
         out
     }
 
+    /// Number of the tree's own blocks.
+    pub(crate) fn own_blocks(&self) -> u64 {
+        self.blocks.iter().map(|run| run.len).sum()
+    }
+
     /// Every block of the tree and its number in the file system, in ascending order.
     pub(crate) fn blocks<E>(
         &self,

@@ -31,6 +31,8 @@ pub(crate) const INODE_OLD: usize = 128;
 pub(crate) const INODE_EXTRA: usize = 32;
 /// The root directory.
 pub(crate) const ROOT_INO: u32 = 2;
+/// The journal, in file systems that have one.
+pub(crate) const JOURNAL_INO: u32 = 8;
 /// Holds the reserved group descriptor blocks.
 pub(crate) const RESIZE_INO: u32 = 7;
 /// The first inode that is not reserved: `lost+found`.
@@ -56,6 +58,8 @@ pub(crate) const TIME_MAX: i64 = (1 << 31) - 1 + 3 * (1 << 32);
 pub(crate) const MAGIC: u16 = 0xEF53;
 /// `ext_attr | resize_inode | dir_index`; what a reader may ignore.
 pub(crate) const COMPAT: u32 = 0x8 | 0x20;
+/// Set when there is a journal.
+pub(crate) const COMPAT_HAS_JOURNAL: u32 = 0x4;
 /// Set when group descriptor blocks are reserved.
 pub(crate) const COMPAT_RESIZE_INODE: u32 = 0x10;
 /// `filetype | extents | 64bit | flex_bg`: all that GRUB 2.12 knows of these, too.

@@ -2,7 +2,7 @@
 //!
 //! What it makes: 4 KiB blocks, extents, directory indexes, `metadata_csum`, `64bit`, `flex_bg`, 256-byte inodes
 //! with times to the nanosecond from 1901 to 2446, a resize inode (the file system grows while mounted, by
-//! `resize2fs` and by `systemd-growfs`), no journal. The Linux kernel, e2fsprogs and GRUB 2.12 read it.
+//! `resize2fs` and by `systemd-growfs`), no journal unless asked for. The Linux kernel, e2fsprogs and GRUB 2.12 read it.
 //!
 //! Layout: each flex group of 16 groups begins with its bitmaps and inode tables; data fills what they leave from
 //! front to back, directories first, then files in the order of the walk; what is free is at the end. Equal trees
@@ -22,6 +22,7 @@ mod geometry;
 mod groups;
 mod htree;
 mod inode;
+mod journal;
 mod place;
 pub mod read;
 mod resize;
@@ -34,6 +35,7 @@ pub use extents::Extent;
 
 use format::{BLOCK_BYTES, TIME_MAX};
 use pintle_model::{Count, InodeId, Kind, Sink, Timestamp, Tree};
+use std::ops::RangeInclusive;
 use uuid::Uuid;
 
 /// How to make a file system.
@@ -58,14 +60,20 @@ pub struct Options {
     pub inode_ratio: u32,
     /// Free inodes that there must be at least, whatever the ratio gives.
     pub free_inodes: u32,
+    /// Bytes of a journal, of which whole blocks are used: 4 MiB to 40 GB. `None`, as in images whose slots are
+    /// read-only: no journal.
+    pub journal: Option<u64>,
     /// Bytes to which the file system must be able to grow while mounted with the descriptors reserved for that
     /// (1024 times its size is always possible, except that tiny ones reserve less). Beyond, the kernel still
     /// grows it, by another layout (`meta_bg`).
     pub grow_to: u64,
 }
 
+/// Blocks that a journal may have.
+const JOURNAL: RangeInclusive<u64> = journal::MIN_BLOCKS..=journal::MAX_BLOCKS;
+
 impl Options {
-    /// No label, as small as possible, 1 % reserved, an inode for each 16 KiB and 1024 free ones at least, able to
+    /// No label, no journal, as small as possible, 1 % reserved, an inode for each 16 KiB and 1024 free ones at least, able to
     /// grow to 1 TiB.
     #[must_use]
     pub fn new(uuid: Uuid, hash_seed: Uuid, epoch: Timestamp) -> Self {
@@ -79,6 +87,7 @@ impl Options {
             epoch,
             inode_ratio: 16384,
             free_inodes: 1024,
+            journal: None,
             grow_to: 1 << 40,
         }
     }
@@ -88,6 +97,9 @@ impl Options {
             Self { label, .. } if label.len() > 16 => Err(Error::Label { label: label.clone() }),
             Self { reserved_percent: 51.., .. } => Err(Error::ReservedPercent(self.reserved_percent)),
             Self { epoch, .. } if !(0..=TIME_MAX).contains(&epoch.secs) => Err(Error::Epoch(*epoch)),
+            Self { journal: Some(bytes), .. } if !JOURNAL.contains(&(bytes / BLOCK_BYTES)) => {
+                Err(Error::Journal { bytes: *bytes })
+            }
             _ => Ok(()),
         }
     }
@@ -129,7 +141,12 @@ pub fn write(tree: &Tree, options: &Options, sink: &mut dyn Sink) -> Result<Summ
     options.check()?;
     let census = census::Census::take(tree, options)?;
     let (geometry, placement) = place::fit(&census, options)?;
+    let journal = placement.journal().zip(options.journal).map(|(tree, bytes)| superblock::JournalPlace {
+        block: tree.root(),
+        size: bytes / BLOCK_BYTES * BLOCK_BYTES,
+    });
     let totals = superblock::Totals {
+        journal,
         free_blocks: place::free_blocks(&geometry, &placement),
         reserved_blocks: place::reserved(options, geometry.blocks),
         free_inodes: geometry.inodes() - census.inodes(),
@@ -137,7 +154,7 @@ pub fn write(tree: &Tree, options: &Options, sink: &mut dyn Sink) -> Result<Summ
     let image = write::Image { options, census: &census, geometry: &geometry, placement: &placement, totals };
     image.write(sink)?;
     let extents = census.nodes.iter().enumerate().filter_map(|(index, node)| {
-        let extents = placement.extents(index);
+        let extents = placement.tree(index).extents;
         let is_file = matches!(census.inode(node).kind, Kind::File(_));
         (is_file && !extents.is_empty()).then_some((node.id?, extents.to_vec()))
     });

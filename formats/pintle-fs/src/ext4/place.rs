@@ -2,7 +2,7 @@
 //! of the walk and what is left free is in one piece at the end.
 
 use super::census::{Census, Node};
-use super::extents::{Extent, Run, tree_blocks};
+use super::extents::{Extent, ExtentTree, Run, tree_blocks};
 use super::format::{BLOCK_BYTES, BLOCKS_MAX, EXTENT_MAX, GROUP_BLOCKS, GROUP_INODES_MAX};
 use super::geometry::{Geometry, Wish};
 use super::{Error, Options};
@@ -21,6 +21,7 @@ struct Place {
 pub(crate) struct Placement {
     /// The double indirect block of the resize inode, if it has one.
     pub(crate) resize: Option<u64>,
+    journal: Option<Place>,
     /// Block numbers of [`Census::xattr_blocks`].
     pub(crate) xattr_blocks: Vec<u64>,
     /// Behind the last block in use: every block before it is.
@@ -31,19 +32,23 @@ pub(crate) struct Placement {
 }
 
 impl Placement {
-    /// Extents of a node's data.
-    pub(crate) fn extents(&self, node: usize) -> &[Extent] {
-        &self.extents[self.places[node].extents.clone()]
+    /// A node's data.
+    pub(crate) fn tree(&self, node: usize) -> ExtentTree<'_> {
+        self.tree_at(&self.places[node])
     }
 
-    /// Blocks of a node's extent tree.
-    pub(crate) fn tree(&self, node: usize) -> &[Run] {
-        &self.trees[self.places[node].tree.clone()]
+    /// The journal, if there is one.
+    pub(crate) fn journal(&self) -> Option<ExtentTree<'_>> {
+        self.journal.as_ref().map(|place| self.tree_at(place))
+    }
+
+    fn tree_at(&self, place: &Place) -> ExtentTree<'_> {
+        ExtentTree { extents: &self.extents[place.extents.clone()], blocks: &self.trees[place.tree.clone()] }
     }
 
     /// Places everything, beyond the end of the file system if need be. Directories come first, together: what a
     /// path lookup reads is then in one place; then the rest in the order of the walk.
-    fn new(census: &Census<'_>, geometry: &Geometry) -> Self {
+    fn new(census: &Census<'_>, options: &Options, geometry: &Geometry) -> Self {
         let mut free = Free { fixed: &geometry.fixed, at: 0 };
         let mut placement = Self {
             xattr_blocks: vec![0; census.xattr_blocks.len()],
@@ -53,20 +58,27 @@ impl Placement {
         if geometry.reserved_blocks > 0 {
             placement.resize = Some(free.take(1).start);
         }
+        placement.journal =
+            options.journal.map(|bytes| placement.place([(0, bytes / BLOCK_BYTES)].into_iter(), &mut free));
         for index in order(census) {
-            placement.place(census, index, &mut free);
+            placement.place_node(census, index, &mut free);
         }
         placement.end = free.at;
         placement
     }
 
-    fn place(&mut self, census: &Census<'_>, index: usize, free: &mut Free<'_>) {
+    fn place_node(&mut self, census: &Census<'_>, index: usize, free: &mut Free<'_>) {
         let node = &census.nodes[index];
         if let Some(block) = owned_xattrs(census, node, index) {
             self.xattr_blocks[block] = free.take(1).start;
         }
+        self.places[index] = self.place(census.runs(node), free);
+    }
+
+    /// Gives blocks to runs of data, then to the tree over them.
+    fn place(&mut self, runs: impl Iterator<Item = (u64, u64)>, free: &mut Free<'_>) -> Place {
         let first = self.extents.len();
-        for (mut logical, mut left) in census.runs(node) {
+        for (mut logical, mut left) in runs {
             while left > 0 {
                 let run = free.take(left.min(EXTENT_MAX));
                 self.extents.push(Extent { logical: logical as u32, len: run.len as u32, start: run.start });
@@ -81,7 +93,7 @@ impl Placement {
             left -= run.len;
             self.trees.push(run);
         }
-        self.places[index] = Place { extents: first..self.extents.len(), tree: first_tree..self.trees.len() };
+        Place { extents: first..self.extents.len(), tree: first_tree..self.trees.len() }
     }
 }
 
@@ -126,7 +138,7 @@ pub(crate) fn fit(census: &Census<'_>, options: &Options) -> Result<(Geometry, P
         return Err(Error::TooLarge { size });
     }
     if let Some(geometry) = Geometry::new(&wish(census, options, blocks)) {
-        let placement = Placement::new(census, &geometry);
+        let placement = Placement::new(census, options, &geometry);
         if placement.end <= geometry.blocks && geometry.inodes() >= inodes(census, options) {
             return Ok((geometry, placement));
         }
@@ -174,7 +186,7 @@ fn grow(census: &Census<'_>, options: &Options) -> Result<(Geometry, Placement),
             blocks += GROUP_BLOCKS;
             continue;
         }
-        let placement = Placement::new(census, &geometry);
+        let placement = Placement::new(census, options, &geometry);
         let wanted = free + reserved(options, geometry.blocks);
         let used_to = placement.end + wanted;
         let left = free_blocks(&geometry, &placement);

@@ -4,22 +4,30 @@
 use super::Options;
 use super::checksum::{self, Seed};
 use super::format::{
-    BLOCK, Block, COMPAT, COMPAT_RESIZE_INODE, DESCRIPTOR, FIRST_INO, GROUP_BLOCKS, INCOMPAT, INODE,
-    INODE_EXTRA, MAGIC, RO_COMPAT, put_halves, put_split, put16, put32,
+    BLOCK, Block, COMPAT, COMPAT_HAS_JOURNAL, COMPAT_RESIZE_INODE, DESCRIPTOR, FIRST_INO, GROUP_BLOCKS,
+    INCOMPAT, INODE, INODE_EXTRA, JOURNAL_INO, MAGIC, RO_COMPAT, put_halves, put_split, put16, put32,
 };
 use super::geometry::{Geometry, Group};
 use super::htree::HALF_MD4;
 
+/// What the superblock repeats of the journal's inode.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct JournalPlace {
+    pub(crate) block: [u8; 60],
+    pub(crate) size: u64,
+}
+
 /// Numbers that are known once all is placed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Totals {
+    pub(crate) journal: Option<JournalPlace>,
     pub(crate) free_blocks: u64,
     pub(crate) reserved_blocks: u64,
     pub(crate) free_inodes: u64,
 }
 
 /// The 1024 bytes of the copy that stands in `group`.
-pub(crate) fn superblock(options: &Options, geometry: &Geometry, totals: &Totals, group: u64) -> [u8; 1024] {
+fn superblock(options: &Options, geometry: &Geometry, totals: &Totals, group: u64) -> [u8; 1024] {
     let mut out = [0; 1024];
     let o = &mut out[..];
     put32(o, 0x00, geometry.inodes() as u32);
@@ -45,7 +53,8 @@ pub(crate) fn superblock(options: &Options, geometry: &Geometry, totals: &Totals
     put16(o, 0x58, INODE as u16);
     put16(o, 0x5A, group as u16);
     let resize_inode = if geometry.reserved_blocks > 0 { COMPAT_RESIZE_INODE } else { 0 };
-    put32(o, 0x5C, COMPAT | resize_inode);
+    let has_journal = if options.journal.is_some() { COMPAT_HAS_JOURNAL } else { 0 };
+    put32(o, 0x5C, COMPAT | resize_inode | has_journal);
     put32(o, 0x60, INCOMPAT);
     put32(o, 0x64, RO_COMPAT);
     o[0x68..0x78].copy_from_slice(options.uuid.as_bytes());
@@ -53,6 +62,13 @@ pub(crate) fn superblock(options: &Options, geometry: &Geometry, totals: &Totals
     put16(o, 0xCE, geometry.reserved_blocks as u16);
     o[0xEC..0xFC].copy_from_slice(options.hash_seed.as_bytes());
     o[0xFC] = HALF_MD4;
+    if let Some(journal) = &totals.journal {
+        put32(o, 0xE0, JOURNAL_INO);
+        // What the inode says, should it be lost: its map, and the halves of its size.
+        o[0xFD] = 1;
+        o[0x10C..0x148].copy_from_slice(&journal.block);
+        put_split(o, 0x14C, 0x148, journal.size);
+    }
     put16(o, 0xFE, DESCRIPTOR as u16);
     // Mount options: user_xattr, acl.
     put32(o, 0x100, 0x4 | 0x8);

@@ -2,17 +2,17 @@
 
 use super::census::{Census, ino_of, node_of};
 use super::checksum::Seed;
-use super::extents::{Extent, ExtentTree};
+use super::extents::Extent;
 use super::format::{
     BLOCK, BLOCK_BYTES, BLOCK_UNINIT, Block, EXTENTS_FL, FAST_SYMLINK_MAX, GROUP_BLOCKS, INDEX_FL, INODE,
-    INODE_UNINIT, LINKS_MAX, RESIZE_INO,
+    INODE_UNINIT, JOURNAL_INO, LINKS_MAX, RESIZE_INO,
 };
 use super::geometry::Geometry;
 use super::inode::{Raw, device};
 use super::place::{Placement, order, owned_xattrs};
 use super::superblock::{Totals, super_block};
 use super::xattr::Attributes;
-use super::{Error, Options, groups, resize};
+use super::{Error, Options, groups, journal, resize};
 use pintle_model::{Blob, Kind, Sink};
 use std::iter::Peekable;
 use std::vec;
@@ -75,10 +75,14 @@ impl Image<'_> {
             let block = self.placement.resize?;
             return Some(resize::inode(self.geometry, block, self.options.epoch));
         }
+        if ino == u64::from(JOURNAL_INO) {
+            let blocks = self.options.journal? / BLOCK_BYTES;
+            return Some(journal::inode(&self.placement.journal()?, blocks, self.options.epoch));
+        }
         let index = node_of(ino)?;
         let node = &self.census.nodes[index];
         let inode = self.census.inode(node);
-        let tree = self.tree(index);
+        let tree = self.placement.tree(index);
         let extents_root = || (EXTENTS_FL, tree.root());
         let (size, (flags, block)) = match &inode.kind {
             Kind::Directory(_) => {
@@ -99,23 +103,18 @@ impl Image<'_> {
             Kind::Fifo | Kind::Socket => (0, (0, [0; 60])),
         };
         let data: u64 = tree.extents.iter().map(|extent| u64::from(extent.len)).sum();
-        let tree_blocks: u64 = tree.blocks.iter().map(|run| run.len).sum();
         Some(Raw {
             mode: inode.kind.type_bits() | (inode.attrs.mode & 0o7777),
             attrs: inode.attrs,
             // Only directories get so far; there 1 means "many" (dir_nlink).
             links: if node.links > LINKS_MAX { 1 } else { node.links as u16 },
             size,
-            blocks: data + tree_blocks + u64::from(node.xattr_block.is_some()),
+            blocks: data + tree.own_blocks() + u64::from(node.xattr_block.is_some()),
             flags,
             block,
             xattr_block: node.xattr_block.map_or(0, |block| self.placement.xattr_blocks[block as usize]),
             xattrs: (!inode.xattrs.is_empty()).then(|| attributes(inode)),
         })
-    }
-
-    fn tree(&self, node: usize) -> ExtentTree<'_> {
-        ExtentTree { extents: self.placement.extents(node), blocks: self.placement.tree(node) }
     }
 }
 
@@ -141,6 +140,7 @@ impl Writer<'_, '_> {
         if let Some(block) = image.placement.resize {
             self.block(block, &resize::double_indirect(image.geometry))?;
         }
+        self.journal()?;
         for index in order(image.census) {
             let node = &image.census.nodes[index];
             let inode = image.census.inode(node);
@@ -150,7 +150,7 @@ impl Writer<'_, '_> {
                 self.seed.seal_xattrs(&mut bytes, number);
                 self.block(number, &bytes)?;
             }
-            let extents = image.placement.extents(index);
+            let extents = image.placement.tree(index).extents;
             match &inode.kind {
                 Kind::Directory(_) => self.directory(index, extents)?,
                 Kind::File(blob) => self.file(blob, extents)?,
@@ -162,9 +162,19 @@ impl Writer<'_, '_> {
                 _ => {}
             }
             let seed = self.seed.inode(ino_of(index));
-            image.tree(index).blocks(seed, |number, block| self.block(number, block))?;
+            image.placement.tree(index).blocks(seed, |number, block| self.block(number, block))?;
         }
         Ok(())
+    }
+
+    fn journal(&mut self) -> Result<(), Error> {
+        let Some((tree, bytes)) = self.image.placement.journal().zip(self.image.options.journal) else {
+            return Ok(());
+        };
+        let superblock = journal::superblock(&self.image.options.uuid, bytes / BLOCK_BYTES);
+        self.block(tree.extents[0].start, &superblock)?;
+        let seed = self.seed.inode(JOURNAL_INO);
+        tree.blocks(seed, |number, block| self.block(number, block))
     }
 
     fn directory(&mut self, index: usize, extents: &[Extent]) -> Result<(), Error> {

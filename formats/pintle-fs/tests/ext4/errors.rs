@@ -30,6 +30,7 @@ fn options_out_of_range() {
     assert_snapshot!(with(|o| o.label = "seventeen bytes !".into()), @"label `seventeen bytes !` has 17 bytes, ext4 takes at most 16");
     assert_snapshot!(with(|o| o.reserved_percent = 51), @"51 % of the blocks reserved for root, ext4 takes at most 50 %");
     assert_snapshot!(with(|o| o.epoch = Timestamp::from_secs(-1)), @"time -1 s since 1970 cannot be a file system's time of making");
+    assert_snapshot!(with(|o| o.journal = Some(4 << 19)), @"a journal of 2097152 bytes (2 MiB): ext4 takes 4 MiB to 40 GB");
     assert_snapshot!(with(|o| o.size = Some(1 << 44)), @"a file system of 17592186044416 bytes (16384 GiB) is over the 16 TiB that 32-bit block numbers reach");
     assert_snapshot!(with(|o| o.size = Some(0)), @"content needs 315392 bytes (308 KiB), the file system has 0 (0 B): 308 KiB more are needed");
     assert_snapshot!(with(|o| o.free = 1 << 44), @"a file system of 17592188354560 bytes (16384.0 GiB) is over the 16 TiB that 32-bit block numbers reach");

@@ -48,6 +48,25 @@ fn the_superblock_says_what_was_asked_for() {
     }
 }
 
+#[test]
+fn a_journal_if_asked_for() {
+    for (journal, free) in [(4 << 20, 0), (64 << 20, 0), (1 << 30, 3 << 30)] {
+        let mut with = options();
+        (with.journal, with.free) = (Some(journal), free);
+        let image = checked(&Tree::new(), &with);
+        let text = debugfs_text(&image, "stats -h");
+        for line in [
+            "Filesystem features:      has_journal ",
+            "Journal inode:            8\n",
+            "Journal backup:           inode blocks",
+        ] {
+            assert!(text.contains(line), "no `{line}` in\n{text}");
+        }
+        assert!(debugfs_text(&image, "stat <8>").contains(&format!("Size: {journal}")));
+        assert!(debugfs_text(&image, "logdump").contains("Journal starts at block 0"));
+    }
+}
+
 /// Years 1901, 1960, 2023, 2100, 2200, 2309, 2400 and 2446. (Times between 2310 and 2378 are stored right, but
 /// e2fsck takes them for the mark of an old kernel's fault with times before 1970.)
 const TIMES: [i64; 8] = [

@@ -1,6 +1,7 @@
 //! What a Debian system generates by running tools when packages are installed, made natively: files computed from
 //! the files of the tree.
 
+pub mod ldcache;
 pub mod modules;
 pub(crate) mod place;
 
@@ -14,6 +15,9 @@ pub enum GenerateError {
     /// The kernel module index.
     #[error("cannot make the kernel module index")]
     Modules(#[from] modules::ModulesError),
+    /// The library cache.
+    #[error("cannot make /etc/ld.so.cache")]
+    LdCache(#[from] ldcache::LdCacheError),
 }
 
 /// Generates everything that the files of `tree` call for, replacing what is there. Each generator does nothing where
@@ -23,5 +27,6 @@ pub enum GenerateError {
 /// The first generator that fails; the tree then holds the results of those before it.
 pub fn apply(tree: &mut Tree, contents: &dyn Contents, epoch: Timestamp) -> Result<(), GenerateError> {
     modules::apply(tree, contents, epoch)?;
+    ldcache::apply(tree, contents, epoch)?;
     Ok(())
 }

@@ -19,7 +19,7 @@ pub enum AtomicError {
     Refused(PathBuf, #[source] io::Error),
     /// No room, or over quota.
     #[error(
-        "no space left for {}; free some space on its file system and run the command again (nothing was left behind)",
+        "no space left for {}; free some space on its file system and run the command again",
         .0.display()
     )]
     Full(PathBuf, #[source] io::Error),
@@ -184,6 +184,6 @@ mod tests {
         insta::assert_snapshot!(shown(dir.path()), @"cannot write DIR: a directory is in its place; remove it, or choose another path");
         insta::assert_snapshot!(shown(Path::new("/")), @"`/` does not name a file; give the path of the file to write");
         let full = AtomicError::new(Path::new("out.raw"), io::ErrorKind::StorageFull.into());
-        insta::assert_snapshot!(full, @"no space left for out.raw; free some space on its file system and run the command again (nothing was left behind)");
+        insta::assert_snapshot!(full, @"no space left for out.raw; free some space on its file system and run the command again");
     }
 }

@@ -1,6 +1,6 @@
 //! One download, with its attempts.
 
-use super::http::Http;
+use super::attempt::{Failure, Patience, ask, is_web_page};
 use super::mirror::{Location, without_password};
 use super::{Expected, FetchError, Fetcher, Mirror, Progress};
 use crate::atomic::AtomicError;
@@ -9,13 +9,10 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Bytes read from the network at once.
 const CHUNK: usize = 64 << 10;
-/// An attempt that brought this much does not count as failed: a mirror that cuts every connection still gets through.
-const GAIN: u64 = 1 << 20;
-
 pub(super) fn fetch(
     fetcher: &Fetcher,
     mirror: &Mirror,
@@ -44,6 +41,9 @@ pub(super) fn get(fetcher: &Fetcher, mirror: &Mirror, path: &str, max: u64) -> R
         Location::Url(url) => url,
     };
     let shown = without_password(&url);
+    if fetcher.settings.offline {
+        return Err(FetchError::Offline(shown));
+    }
     let mut patience = Patience::new(fetcher, &shown);
     loop {
         let attempt = || -> Result<Vec<u8>, Failure> {
@@ -122,118 +122,6 @@ fn hash(
     }
 }
 
-/// Why an attempt ended.
-enum Failure {
-    /// Trying again may help.
-    Passing(ureq::Error),
-    /// The server is busy or broken for now.
-    Busy(u16),
-    /// It will not.
-    Final(FetchError),
-}
-
-impl Failure {
-    fn passing(error: ureq::Error) -> Self {
-        Self::Passing(error)
-    }
-}
-
-impl From<FetchError> for Failure {
-    fn from(error: FetchError) -> Self {
-        Self::Final(error)
-    }
-}
-
-/// Sends the request and sorts the status; a good answer is 200 or 206.
-fn ask(http: &Http, url: &str, shown: &str, from: u64) -> Result<ureq::http::Response<ureq::Body>, Failure> {
-    let response = http.get(url, from).map_err(|error| match error {
-        ureq::Error::BadUri(_) | ureq::Error::TooManyRedirects | ureq::Error::LargeResponseHeader(..) => {
-            let source = io::Error::other(error.to_string());
-            FetchError::Network { url: shown.to_owned(), attempts: 1, source }.into()
-        }
-        error => Failure::Passing(error),
-    })?;
-    match response.status().as_u16() {
-        200 | 206 | 416 => Ok(response),
-        404 | 410 => Err(FetchError::NotFound(shown.to_owned()).into()),
-        status @ (408 | 425 | 429 | 500..=599) => Err(Failure::Busy(status)),
-        status => Err(FetchError::Status { url: shown.to_owned(), status }.into()),
-    }
-}
-
-/// A page for people: what a captive portal or a broken mirror sends with status 200. No file we fetch starts so.
-fn is_web_page(start: &[u8]) -> bool {
-    let start = start.trim_ascii_start();
-    let begins = |with: &[u8]| start.get(..with.len()).is_some_and(|s| s.eq_ignore_ascii_case(with));
-    begins(b"<!doctype html") || begins(b"<html")
-}
-
-/// Decides whether to try again, and waits.
-struct Patience<'a> {
-    fetcher: &'a Fetcher,
-    shown: &'a str,
-    failed: u32,
-}
-
-impl<'a> Patience<'a> {
-    fn new(fetcher: &'a Fetcher, shown: &'a str) -> Self {
-        Self { fetcher, shown, failed: 0 }
-    }
-
-    /// Waits before the next attempt, or says why there is none.
-    fn after(&mut self, failure: Failure, gained: u64) -> Result<(), FetchError> {
-        if self.fetcher.cancelled() {
-            return Err(FetchError::Cancelled);
-        }
-        if let Failure::Final(error) = failure {
-            return Err(error);
-        }
-        self.failed = if gained >= GAIN { 1 } else { self.failed + 1 };
-        if self.failed >= self.fetcher.settings.attempts {
-            return Err(self.give_up(failure));
-        }
-        self.wait(self.fetcher.settings.pause * (1 << (self.failed - 1).min(5)))
-    }
-
-    fn give_up(&self, failure: Failure) -> FetchError {
-        let url = self.shown.to_owned();
-        match failure {
-            Failure::Final(error) => error,
-            Failure::Busy(status) => FetchError::Status { url, status },
-            Failure::Passing(error) if is_stall(&error) => {
-                FetchError::Stalled { url, seconds: self.fetcher.settings.stall.as_secs() }
-            }
-            Failure::Passing(error) => {
-                FetchError::Network { url, attempts: self.failed, source: error.into_io() }
-            }
-        }
-    }
-
-    fn wait(&self, pause: Duration) -> Result<(), FetchError> {
-        let until = Instant::now() + pause;
-        while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
-            std::thread::sleep(left.min(Duration::from_millis(50)));
-            if self.fetcher.cancelled() {
-                return Err(FetchError::Cancelled);
-            }
-        }
-        Ok(())
-    }
-}
-
-fn is_stall(error: &ureq::Error) -> bool {
-    use ureq::Timeout as T;
-    let reading = |timeout: &T| matches!(timeout, T::PerRead | T::RecvResponse | T::RecvBody);
-    match error {
-        ureq::Error::Timeout(timeout) => reading(timeout),
-        ureq::Error::Io(error) => error
-            .get_ref()
-            .and_then(|inner| inner.downcast_ref::<ureq::Error>())
-            .map_or(error.kind() == io::ErrorKind::TimedOut, is_stall),
-        _ => false,
-    }
-}
-
 /// A download into the cache.
 struct Download<'a> {
     fetcher: &'a Fetcher,
@@ -250,6 +138,8 @@ struct Partial {
     hasher: Hasher,
     /// Some of it is not from this attempt alone.
     resumed: bool,
+    /// Bytes that progress was told of.
+    told: u64,
 }
 
 impl<'a> Download<'a> {
@@ -261,6 +151,9 @@ impl<'a> Download<'a> {
         let blob = self.fetcher.cache.blob(&self.expected.sha256);
         if let Some(found) = self.cached(&blob)? {
             return Ok(found);
+        }
+        if self.fetcher.settings.offline {
+            return Err(FetchError::Offline(self.shown.clone()));
         }
         let mut partial = self.open_partial()?;
         // Another process may have finished it while this one waited for the lock.
@@ -323,7 +216,7 @@ impl<'a> Download<'a> {
             // Its last owner may have renamed or removed it after it was opened here.
             let ours = file.metadata().map_err(fail)?.ino();
             if fs::metadata(&path).is_ok_and(|there| there.ino() == ours) {
-                return Ok(Partial { file, path, hasher: Hasher::new(), resumed: false });
+                return Ok(Partial { file, path, hasher: Hasher::new(), resumed: false, told: 0 });
             }
         }
     }
@@ -339,6 +232,7 @@ impl<'a> Download<'a> {
         let (name, progress) = self.told;
         hash(self.fetcher, &partial.file, &mut partial.hasher, |n| progress.advanced(name, n))?
             .map_err(fail)?;
+        partial.told = len;
         partial.resumed = len > 0;
         Ok(())
     }
@@ -346,12 +240,11 @@ impl<'a> Download<'a> {
     fn start_over(&self, partial: &mut Partial) -> Result<(), FetchError> {
         let path = partial.path.clone();
         let fail = |error| self.cache_error(&path, error);
-        let had = partial.file.metadata().map_err(fail)?.len();
         partial.file.set_len(0).map_err(fail)?;
         partial.file.seek(SeekFrom::Start(0)).map_err(fail)?;
         partial.hasher = Hasher::new();
         partial.resumed = false;
-        self.told.1.lost(self.told.0, had.min(self.expected.size));
+        self.told.1.lost(self.told.0, std::mem::take(&mut partial.told));
         Ok(())
     }
 
@@ -431,6 +324,7 @@ impl<'a> Download<'a> {
             }
             partial.file.write_all(&buffer[..n]).map_err(|error| self.cache_error(&partial.path, error))?;
             partial.hasher.update(&buffer[..n]);
+            partial.told += n as u64;
             self.told.1.advanced(self.told.0, n as u64);
         }
     }

@@ -3,13 +3,14 @@ use crate::atomic::AtomicError;
 use pintle_model::DigestMismatch;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A download failed. Every variant names the URL or path; the text ends with what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// 404, 410, or no such file in a local mirror.
     #[error(
-        "{0} is not there; the mirror no longer has this version (run `pintle lock` for what it has now)"
+        "{0} is not there; check the name of the mirror and suite, or run `pintle lock` if the mirror has moved on to newer versions"
     )]
     NotFound(String),
     /// Another refusal.
@@ -56,13 +57,13 @@ pub enum FetchError {
     },
     /// Nothing came for too long.
     #[error(
-        "{url}: no byte for {seconds} s; what has arrived is kept: run the command again, or set another mirror"
+        "{url}: no byte for {waited:?}; what has arrived is kept: run the command again, or set another mirror"
     )]
     Stalled {
         /// The URL.
         url: String,
         /// How long was waited.
-        seconds: u64,
+        waited: Duration,
     },
     /// Connection refused, reset, cut half-way, host not found, TLS.
     #[error(
@@ -101,6 +102,11 @@ pub enum FetchError {
     /// The proxy setting.
     #[error("the proxy `{0}` is not a URL such as http://host:3128; correct http_proxy or https_proxy")]
     Proxy(String),
+    /// The network is not to be used.
+    #[error(
+        "{0} was not downloaded before, and the network is not to be used; run it once without `--offline`"
+    )]
+    Offline(String),
     /// The user wanted to stop, or another download failed first.
     #[error("stopped; what has arrived is kept and the next run continues")]
     Cancelled,

@@ -1,5 +1,6 @@
 //! Downloads: verified while they stream, kept by digest, resumed where they stopped.
 
+mod attempt;
 mod download;
 mod error;
 mod http;
@@ -45,6 +46,8 @@ pub struct Settings {
     pub pause: Duration,
     /// Proxies.
     pub proxy: ProxySettings,
+    /// Never asks the network: only the cache and local mirrors.
+    pub offline: bool,
 }
 
 impl Default for Settings {
@@ -55,6 +58,7 @@ impl Default for Settings {
             attempts: 4,
             pause: Duration::from_secs(1),
             proxy: ProxySettings::default(),
+            offline: false,
         }
     }
 }

@@ -2,10 +2,12 @@ use crate::{ImagePlan, PartitionPlan, Role};
 use pintle_disk::gpt::{ALIGN, BACKUP_SECTORS, FIRST_USABLE};
 use pintle_fs::vfat;
 use pintle_model::{Contents, Kind, Size};
+use serde::Serialize;
 use std::fmt;
 
 /// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// Works, but not as well as it could.
     Warning,
@@ -14,7 +16,7 @@ pub enum Severity {
 }
 
 /// Something about a plan that its author should know.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// How bad it is.
     pub severity: Severity,

@@ -265,6 +265,17 @@ fn the_linter_sees_what_is_wrong() {
     let keep = |_: &mut ImagePlan| {};
     let part = |plan: &mut ImagePlan, number: usize| plan.report.partitions.swap_remove(number - 1);
     insta::assert_snapshot!(found(&|s| s.image.esp_size = Some(Size::mib(8)), &keep), @"warning: the EFI system partition of 8 MiB is too small for FAT32: some firmware reads nothing else (34 MiB do)");
+    insta::assert_snapshot!(
+        found(&same, &|p| {
+            let uki = pintle_model::TreePath::literal("EFI/Linux/toy_1.0.efi");
+            let (tree, options) = p.content.esp.as_mut().unwrap();
+            let big = Blob::sparse(40 << 20, vec![]).unwrap();
+            tree.get_mut(&uki).unwrap().kind = pintle_model::Kind::File(big);
+            options.size = 64 << 20;
+            p.report.uki = Some((uki.to_string(), 40 << 20));
+        }),
+        @"warning: the EFI system partition has 23.0 MiB left, too little for a second unified kernel image of 40 MiB: an update will not fit beside the running system (raise `image.esp_size`)"
+    );
     insta::assert_snapshot!(found(&|s| s.kernel.parameters = vec!["x".repeat(2000)], &keep), @"error: the kernel command line has 2090 bytes, the kernel takes 2047 and drops the rest (shorten `kernel.parameters`)");
     insta::assert_snapshot!(found(&same, &|p| p.report.partitions[2].start -= 4096), @"
     error: partition 3 at 69201920 with 18874368 bytes is not aligned to 1 MiB and 4 KiB

@@ -263,3 +263,26 @@ fn read_contributions(
         out.push(Contribution { kind, each, when, fields, place: item.place });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What module authors read names everything that they can write.
+    #[test]
+    fn the_guide_for_modules_is_complete() {
+        let guide = include_str!("../../../modules/README.md");
+        let fields = KINDS.iter().filter(|(kind, _, _)| *kind != Kind::Services);
+        let words = OPTION_KEYS
+            .into_iter()
+            .chain(["bool", "integer", "port", "size", "scalar", "enum", "record"])
+            .chain(TextKind::words())
+            .chain(KINDS.iter().map(|(_, name, _)| *name))
+            .chain(fields.flat_map(|(_, _, fields)| fields.iter().copied()))
+            .chain(crate::template::FILTERS);
+        for word in words {
+            let named = ["`", " ", "("].iter().any(|end| guide.contains(&format!("`{word}{end}")));
+            assert!(named, "modules/README.md does not name `{word}`");
+        }
+    }
+}

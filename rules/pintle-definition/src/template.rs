@@ -49,6 +49,7 @@ impl<'m> Templates<'m> {
         environment.add_filter("quoted", quoted);
         environment.add_filter("prefixed", prefixed);
         environment.add_filter("strings", strings);
+        environment.add_filter("flatten", flatten);
         let mut errors = Vec::new();
         for module in modules {
             for file in module.files.iter().filter(|file| is_template(&file.name)) {
@@ -146,3 +147,12 @@ fn strings(map: Serde<BTreeMap<String, Json>>) -> Value {
     };
     Value::from_pairs(map.0.into_iter().map(|(key, value)| (key, text(value))))
 }
+
+/// `{{ lists | flatten }}`: the elements of all lists of a list.
+fn flatten(lists: Vec<Vec<Value>>) -> Vec<Value> {
+    lists.concat()
+}
+
+/// Filters beside those of Jinja.
+#[cfg(test)]
+pub(crate) const FILTERS: [&str; 4] = ["quoted", "prefixed", "strings", "flatten"];

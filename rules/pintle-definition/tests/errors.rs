@@ -36,7 +36,7 @@ fn unknown_option() {
     3 | zzz = 1
       | ^^^ `nginx.sites.NAME` has no such option
       = help: options here: hosts, listen, root, content, proxy, index, locations, extra, check
-      = doc: nginx.sites.NAME (map of record, default empty): Sites, each under a name of your choice. The one without `hosts` answers everything that no other site does.
+      = doc: nginx.sites.NAME (map of record, default empty): Sites, each under a name of your choice. One without `hosts` answers everything that no other site does.
     "#);
 }
 
@@ -184,7 +184,7 @@ fn everything_is_reported_at_once() {
       |
     6 | sites = []
       |         ^^ this is a list
-      = doc: nginx.sites (map of record, default empty): Sites, each under a name of your choice. The one without `hosts` answers everything that no other site does.
+      = doc: nginx.sites (map of record, default empty): Sites, each under a name of your choice. One without `hosts` answers everything that no other site does.
       = doc: example: sites = { main = { hosts = ["example.org", "www.example.org"], root = "/srv/www" }, shop = { hosts = ["shop.example.org"], proxy = "http://127.0.0.1:8080" } }
     "#);
 }
@@ -367,12 +367,12 @@ fn requirements_of_modules() {
       = help: root = "/srv/www" serves files, proxy = "http://127.0.0.1:8080" asks another server
     "#);
     insta::assert_snapshot!(wrong("[nginx.sites]\na.root = \"/a\"\nb.root = \"/b\"\n"), @r#"
-    error: several sites of nginx have no `hosts`, and only one can answer everything
+    error: several sites of nginx have no `hosts`, and only one can answer everything on a port
      --> system.toml:2:8
       |
     2 | [nginx.sites]
       |        ^^^^^
-      = help: give all but one of them `hosts = ["…"]`
+      = help: give all but one of them `hosts = ["…"]`, or ports of their own
     "#);
     insta::assert_snapshot!(wrong("[files]\n\"/etc/motd\" = { mode = \"0644\" }\n"), @r#"
     error: `files."/etc/motd"` needs exactly one of `text`, `copy`, `symlink` and `directory`

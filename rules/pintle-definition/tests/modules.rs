@@ -302,6 +302,12 @@ proxy = "http://127.0.0.1:4000"
 }
 
 #[test]
+fn sites_without_hosts_may_share_nginx_by_port() {
+    let system = system("[nginx.sites]\na = { root = \"/a\" }\nb = { root = \"/b\", listen = [8080] }\n");
+    assert_eq!(system.checks.len(), 2);
+}
+
+#[test]
 fn files_are_taken_as_written() {
     let system = system(
         r#"

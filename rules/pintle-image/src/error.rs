@@ -86,6 +86,14 @@ pub enum PlanError {
     /// Root's file system.
     #[error("the root file system cannot be made")]
     RootFileSystem(#[source] ext4::Error),
+    /// `image.esp_size` is too small.
+    #[error("`image.esp_size` makes an EFI system partition of {size}, its files need {needed} at least")]
+    EspTooSmall {
+        /// As asked for, in whole MiB.
+        size: Size,
+        /// What would do.
+        needed: Size,
+    },
     /// `image.size` is too small.
     #[error("`image.size` is {size}, the image needs {needed} at least ({needed_bytes} bytes)", needed_bytes = .needed.bytes())]
     DiskTooSmall {

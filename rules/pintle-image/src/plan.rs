@@ -261,15 +261,9 @@ fn layout(inputs: Inputs<'_>, identity: &Identity, parts: Parts) -> Result<Image
 fn esp_size(tree: &Tree, asked: Option<Size>) -> Result<u64, PlanError> {
     let least = vfat::minimum_size(tree).map_err(PlanError::EspFileSystem)?;
     let size = asked.map_or((least * 2).max(ESP_MIN), Size::bytes).next_multiple_of(ALIGN);
-    // Finds out whether it fits, with an error that has both numbers.
-    let options = vfat::Options {
-        size,
-        label: String::new(),
-        serial: 0,
-        epoch: Timestamp::default(),
-        hidden_sectors: 0,
-    };
-    vfat::layout(tree, &options).map_err(PlanError::EspFileSystem)?;
+    if size < least {
+        return Err(PlanError::EspTooSmall { size: Size(size), needed: Size(least).round_up(ALIGN) });
+    }
     Ok(size)
 }
 

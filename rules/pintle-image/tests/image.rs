@@ -232,7 +232,7 @@ fn what_stops_a_plan_is_explained() {
         }),
         @"`image.size` is 70 MiB, the image needs 73 MiB at least (76546048 bytes)"
     );
-    insta::assert_snapshot!(errors(&|s| s.image.esp_size = Some(Size::kib(100)), &keep), @"the file system of the EFI system partition cannot be made: a FAT volume cannot have 1048576 bytes: it is too small for FAT16, which needs 4101 clusters (about 2.1 MiB)");
+    insta::assert_snapshot!(errors(&|s| s.image.esp_size = Some(Size::kib(100)), &keep), @"`image.esp_size` makes an EFI system partition of 1 MiB, its files need 3 MiB at least");
     insta::assert_snapshot!(errors(&same, &|i| i.boot.as_mut().unwrap().release = "6.13".into()), @"
     the kernel image says it is 6.12.1-toy, its package calls it 6.13
     /boot/vmlinuz-6.13 is missing from the root: GRUB loads the kernel from there

@@ -1,6 +1,7 @@
 //! What a Debian system generates by running tools when packages are installed, made natively: files computed from
 //! the files of the tree.
 
+pub mod certificates;
 pub mod ldcache;
 pub mod modules;
 pub(crate) mod place;
@@ -18,6 +19,9 @@ pub enum GenerateError {
     /// The library cache.
     #[error("cannot make /etc/ld.so.cache")]
     LdCache(#[from] ldcache::LdCacheError),
+    /// The certificate authorities.
+    #[error("cannot set up /etc/ssl/certs")]
+    Certificates(#[from] certificates::CertificatesError),
 }
 
 /// Generates everything that the files of `tree` call for, replacing what is there. Each generator does nothing where
@@ -28,5 +32,6 @@ pub enum GenerateError {
 pub fn apply(tree: &mut Tree, contents: &dyn Contents, epoch: Timestamp) -> Result<(), GenerateError> {
     modules::apply(tree, contents, epoch)?;
     ldcache::apply(tree, contents, epoch)?;
+    certificates::apply(tree, contents, epoch)?;
     Ok(())
 }

@@ -58,12 +58,11 @@ fn looks_like_library(name: &[u8]) -> bool {
     starts && !temporary && name.windows(3).any(|three| three == b".so")
 }
 
+/// SONAME, if it has one, and flags.
+type Examined = (Option<Vec<u8>>, u32);
+
 /// SONAME and flags of a shared library for a machine we know; `None` for linker scripts and other things.
-fn examine(
-    blob: &Blob,
-    contents: &dyn Contents,
-    path: &TreePath,
-) -> Result<Option<(Option<Vec<u8>>, u32)>, LdCacheError> {
+fn examine(blob: &Blob, contents: &dyn Contents, path: &TreePath) -> Result<Option<Examined>, LdCacheError> {
     let source = BlobSource { blob, contents };
     let read = || {
         let elf = match Elf::open(&source, Limits::default()) {

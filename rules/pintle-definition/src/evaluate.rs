@@ -91,7 +91,7 @@ pub fn evaluate(files: &dyn Files, path: &str) -> Result<Evaluation, Problems> {
     let outcome = work.settle(&layers).and_then(|(top, collected, warnings)| {
         notices.extend(warnings);
         let asked = system::asked_for(&collected, &sources);
-        Ok((system::build(&top, collected, &sources)?, top, asked))
+        Ok((system::build(&top, collected)?, top, asked))
     });
     match outcome {
         Ok((system, top, asked)) => {

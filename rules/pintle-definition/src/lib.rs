@@ -31,6 +31,7 @@ mod fields;
 mod files;
 mod load;
 mod merge;
+mod merge_problem;
 mod merged;
 mod modules;
 mod near;

@@ -2,13 +2,14 @@
 //!
 //! The strongest priority wins. Within it scalars must agree, lists append, maps and records merge key by key.
 
+use crate::merge_problem::{conflict, unknown, with_docs, wrong_type};
 use crate::merged::{Merged, Priority, Setting, Value};
 use crate::problem::Problem;
 use crate::raw::{Data, Raw, RawTable, bare};
+use crate::scalar;
 use crate::schema::{OptionDecl, Type};
 use crate::source::Place;
 use crate::text::TextKind;
-use crate::{near, scalar};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One definition of a value.
@@ -74,11 +75,11 @@ fn dotted(parent: &str, name: &str) -> String {
 
 /// An option and where it stands.
 #[derive(Clone, Copy)]
-struct Spot<'a> {
-    decl: &'a OptionDecl,
-    path: &'a Path,
+pub(crate) struct Spot<'a> {
+    pub(crate) decl: &'a OptionDecl,
+    pub(crate) path: &'a Path,
     /// What the value belongs to, for errors on what is missing.
-    owner: Option<Place>,
+    pub(crate) owner: Option<Place>,
 }
 
 impl Merge<'_> {
@@ -313,23 +314,7 @@ impl Merge<'_> {
     }
 
     fn wrong_type(&mut self, spot: Spot<'_>, ty: &Type, raw: &Raw) {
-        let message = match spot.path.shown.as_str() {
-            "" => "`default`, `force` and `replace` must be tables of modules".to_owned(),
-            path => format!("`{path}` must be {}", ty.phrase()),
-        };
-        let label = match (&raw.data, ty) {
-            (Data::String(_), Type::Choice(_)) => "none of these".to_owned(),
-            (Data::String(_), Type::Text(_) | Type::Size) => "not of that form".to_owned(),
-            (Data::Integer(_), Type::Integer { .. }) => "out of range".to_owned(),
-            _ => format!("this is {}", raw.kind()),
-        };
-        let mut problem = Problem::new(message, raw.place).label(label);
-        if let (Some(word), Type::Choice(choices)) = (raw.as_str(), ty)
-            && let Some(choice) = near::nearest(word, choices.iter().map(String::as_str))
-        {
-            problem = problem.help(format!("did you mean \"{choice}\"?"));
-        }
-        self.problems.push(with_docs(problem, spot.decl, spot.path));
+        self.problems.push(wrong_type(spot, ty, raw));
     }
 }
 
@@ -352,57 +337,4 @@ fn only_replacing(definitions: Vec<Definition<'_>>) -> (Vec<Definition<'_>>, Vec
     let (kept, lost): (Vec<_>, Vec<_>) =
         definitions.into_iter().partition(|definition| definition.priority == Priority::Replace);
     (kept, lost.iter().map(Definition::setting).collect())
-}
-
-fn conflict(spot: Spot<'_>, first: Definition<'_>, second: Definition<'_>) -> Problem {
-    let path = &spot.path.shown;
-    let (table, key) = path.rsplit_once('.').unwrap_or(("", path));
-    let header =
-        |word: &str| if table.is_empty() { format!("[{word}]") } else { format!("[{word}.{table}]") };
-    Problem::new(format!("`{path}` is set to two values"), second.key)
-        .label(format!("here to {}", second.raw.to_toml()))
-        .related(first.key, format!("here to {}", first.raw.to_toml()))
-        .help(format!(
-            "remove one, or say which is stronger: `{key} = …` under {} yields, under {} wins",
-            header("default"),
-            header("force"),
-        ))
-}
-
-fn unknown(key: &str, place: Place, options: &[OptionDecl], spot: Spot<'_>) -> Problem {
-    let path = spot.path.field(key);
-    let owner = if spot.path.documented.is_empty() {
-        "the definition has no such option or module".to_owned()
-    } else {
-        format!("`{}` has no such option", spot.path.documented)
-    };
-    let problem = Problem::new(format!("unknown option `{}`", path.shown), place).label(owner);
-    let names = options.iter().map(|option| option.name.as_str());
-    match near::nearest(key, names).and_then(|name| options.iter().find(|option| option.name == name)) {
-        Some(option) => {
-            let problem = problem.help(format!("did you mean `{}`?", option.name));
-            with_docs(problem, option, &spot.path.field(&option.name))
-        }
-        None => {
-            let names: Vec<&str> = options.iter().map(|option| option.name.as_str()).collect();
-            problem.help(format!("options here: {}", names.join(", "))).doc(paragraph(spot.decl, spot.path))
-        }
-    }
-}
-
-fn paragraph(decl: &OptionDecl, path: &Path) -> String {
-    let doc = decl.doc.split("\n\n").next().unwrap_or_default();
-    if path.documented.is_empty() {
-        return doc.to_owned();
-    }
-    format!("{} ({}): {doc}", path.documented, decl.summary())
-}
-
-/// Adds what the reference says on the option.
-pub(crate) fn with_docs(problem: Problem, decl: &OptionDecl, path: &Path) -> Problem {
-    let problem = problem.doc(paragraph(decl, path));
-    match &decl.example {
-        Some(example) => problem.doc(format!("example: {} = {}", bare(&decl.name), example.to_toml())),
-        None => problem,
-    }
 }

@@ -14,7 +14,7 @@ static SHIPPED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../modules")
 pub(crate) const OWN: &str = "modules";
 const DECLARATION: &str = "module.toml";
 /// Words that stand at the top of a definition and mean something else.
-const RESERVED: [&str; 3] = ["default", "force", "replace"];
+const RESERVED: [&str; 4] = ["default", "force", "replace", ROOT];
 
 /// Modules by name, and what the author should know about them.
 #[derive(Debug)]

@@ -20,11 +20,14 @@ pub(crate) struct Sources(Vec<SourceFile>);
 struct SourceFile {
     name: String,
     text: String,
+    /// Where each line starts.
+    lines: Vec<usize>,
 }
 
 impl Sources {
     pub(crate) fn add(&mut self, name: &str, text: String) -> FileId {
-        self.0.push(SourceFile { name: name.to_owned(), text });
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        self.0.push(SourceFile { name: name.to_owned(), text, lines });
         FileId((self.0.len() - 1) as u32)
     }
 
@@ -54,12 +57,11 @@ impl Sources {
 
     /// Line and column, both from 1; columns count characters.
     pub(crate) fn position(&self, place: Place) -> (u32, u32) {
-        let text = self.text(place.file);
+        let SourceFile { text, lines, .. } = self.get(place.file);
         let start = floor(text, place.start as usize);
-        let before = &text[..start];
-        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        (line as u32, before[line_start..].chars().count() as u32 + 1)
+        let line = lines.partition_point(|line| *line <= start);
+        let before = &text[lines[line - 1]..start];
+        (line as u32, before.chars().count() as u32 + 1)
     }
 
     /// The line a place starts in, and how many of its characters from there on the place covers (at least 1).

@@ -25,61 +25,55 @@ pub(crate) fn asked_for(collected: &Collected, sources: &Sources) -> BTreeMap<St
 }
 
 /// The system.
-pub(crate) fn build(
-    top: &BTreeMap<String, Merged>,
-    collected: Collected,
-    sources: &Sources,
-) -> Result<System, Vec<Problem>> {
+pub(crate) fn build(top: &BTreeMap<String, Merged>, collected: Collected) -> Result<System, Vec<Problem>> {
     let mut problems = Vec::new();
-    let root = Root { top };
     let files = files(collected.files, &mut problems);
     let users = unique("user", collected.users, |user| &user.name, &mut problems);
     let groups = unique("group", collected.groups, |group| &group.name, &mut problems);
     let services = unique("service", collected.services, |service| &service.name, &mut problems);
     let accept = unique("accepted package", collected.accept, |accept| &accept.package, &mut problems);
-    let kernel = unique("kernel", collected.kernels, |_| "kernel", &mut problems);
-    let package = kernel.into_iter().next();
+    let package = unique("kernel", collected.kernels, |_| "package", &mut problems).into_iter().next();
+    if !problems.is_empty() {
+        return Err(problems);
+    }
     let mut packages: BTreeSet<String> = collected.packages.into_iter().map(|package| package.what).collect();
     packages.extend(package.clone());
-    let system = root.read(|root| {
-        Ok(System {
-            schema: SYSTEM_SCHEMA,
-            name: root.field("name")?,
-            version: root.field("version")?,
-            arch: root.field::<Arch>("arch")?,
-            source: Source::Debian(root.debian()?),
-            packages: packages.into_iter().collect(),
-            accept,
-            kernel: Kernel {
-                package,
-                parameters: collected.parameters,
-                initrd_modules: sorted(collected.initrd_modules),
-            },
-            image: root.field::<Image>("image")?,
-            files,
-            users,
-            groups,
-            services,
-            units: units(collected.units),
-            checks: collected.checks,
-        })
-    });
-    match system {
-        Ok(system) if problems.is_empty() => {
-            if let Err(error) = crate::document::validate(&system) {
-                problems.push(Problem::nowhere(error.to_string()));
-                return Err(problems);
-            }
-            Ok(system)
-        }
-        Ok(_) => Err(problems),
-        Err(reason) => {
-            // Only a module of the author's own in place of a shipped one can bring this about.
-            let which = sources.names().next().unwrap_or_default();
-            problems.push(Problem::nowhere(format!("{which}: the top-level options do not fit: {reason}")));
-            Err(problems)
-        }
+    let kernel = Kernel {
+        package,
+        parameters: collected.parameters,
+        initrd_modules: sorted(collected.initrd_modules),
+    };
+    let own = Root { top }.read().map_err(|reason| vec![Problem::nowhere(reason)])?;
+    let system = System {
+        schema: SYSTEM_SCHEMA,
+        name: own.name,
+        version: own.version,
+        arch: own.arch,
+        source: Source::Debian(own.source),
+        packages: packages.into_iter().collect(),
+        accept,
+        kernel,
+        image: own.image,
+        files,
+        users,
+        groups,
+        services,
+        units: units(collected.units),
+        checks: collected.checks,
+    };
+    match crate::document::validate(&system) {
+        Ok(()) => Ok(system),
+        Err(error) => Err(vec![Problem::nowhere(error.to_string())]),
     }
+}
+
+/// The options at the top, which become fields of the system by themselves.
+struct Own {
+    name: String,
+    version: String,
+    arch: Arch,
+    source: Debian,
+    image: Image,
 }
 
 struct Root<'a> {
@@ -87,8 +81,14 @@ struct Root<'a> {
 }
 
 impl Root<'_> {
-    fn read<T>(&self, read: impl FnOnce(&Self) -> Result<T, String>) -> Result<T, String> {
-        read(self)
+    fn read(&self) -> Result<Own, String> {
+        Ok(Own {
+            name: self.field("name")?,
+            version: self.field("version")?,
+            arch: self.field("arch")?,
+            source: self.debian()?,
+            image: self.field("image")?,
+        })
     }
 
     fn field<T: DeserializeOwned>(&self, name: &str) -> Result<T, String> {

@@ -405,7 +405,7 @@ fn requirements_of_modules() {
       | ^^^^
     "#);
     insta::assert_snapshot!(wrong("[users.root]\nsudo = true\n"), @r#"
-    error: `users.root` takes only `ssh-keys`, `shell` and `password-hash`
+    error: `users.root` takes only `ssh-keys` and `password-hash`
      --> system.toml:2:8
       |
     2 | [users.root]

@@ -272,6 +272,17 @@ fn templates_can_not_run_away() {
     assert!(error.contains("fuel"), "{error}");
 }
 
+/// Work grows with the definition, not with its square.
+#[test]
+fn a_large_definition_is_evaluated_in_moments() {
+    let mut text = String::from("name = \"t\"\npackages = [");
+    (0..5000).for_each(|n| text.push_str(&format!("\"package-{n}\", ")));
+    text.push_str("]\n[files]\n");
+    (0..2000).for_each(|n| text.push_str(&format!("\"/etc/{n}\" = {{ text = \"{n}\" }}\n")));
+    let evaluation = evaluation(MemoryFiles::new().with("system.toml", text));
+    assert!(evaluation.system().packages.len() > 5000 && evaluation.system().files.len() > 2000);
+}
+
 /// A setting of one scalar: its path, its table, its line.
 const SETTINGS: [(&str, &str, &str); 6] = [
     ("base.timezone", "base", "timezone = \"Europe/Berlin\""),

@@ -149,7 +149,6 @@ impl File<'_> {
         packed: Option<Compression>,
         pack: &mut dyn PackSink,
     ) -> Result<EntryKind, DebError> {
-        let at = tar.offset();
         let copied = match packed {
             None => self.copy(&mut *tar, pack)?,
             Some(kind) => {
@@ -160,7 +159,7 @@ impl File<'_> {
         match (copied, packed) {
             (Ok(kind), _) => Ok(kind),
             (Err(source), Some(_)) => Err(self.bad_module(source)),
-            (Err(source), None) => Err(in_tar(self.member, tar.sort(at, source))),
+            (Err(source), None) => Err(in_tar(self.member, tar.sort(source))),
         }
     }
 

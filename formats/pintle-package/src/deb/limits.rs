@@ -47,7 +47,7 @@ pub(super) struct Budget<R> {
 
 /// More came out of a member than it may hold.
 #[derive(Debug, thiserror::Error)]
-#[error("it unpacks to more than {} {}", .0.max, .0.what)]
+#[error("unpacking goes over the limit of {} {}", .0.max, .0.what)]
 pub(super) struct Bomb(pub(super) Limit);
 
 impl<R: Read> Budget<R> {

@@ -137,8 +137,7 @@ fn read_control(tar: &mut Tar<'_>, member: &str, limits: &Limits) -> Result<Cont
             return Err(DebError::Limit { path: name, value: total, limit: limits.control });
         }
         let mut bytes = Vec::new();
-        let at = tar.offset();
-        tar.read_to_end(&mut bytes).map_err(|error| in_member(tar.sort(at, error)))?;
+        tar.read_to_end(&mut bytes).map_err(|error| in_member(tar.sort(error)))?;
         if control.files.insert(name.clone(), bytes).is_some() {
             return Err(DebError::Duplicate(name));
         }

@@ -65,11 +65,11 @@ pub enum TarError {
         limit: Limit,
     },
     /// The archive ends too early.
-    #[error("the archive ends at byte {at}, within {what}")]
+    #[error("the archive ends at byte {at}, {what}")]
     Truncated {
         /// Where.
         at: u64,
-        /// What was being read.
+        /// Within what, or before what.
         what: String,
     },
     /// Of the reader below (usually the decompressor).
@@ -278,7 +278,7 @@ impl<R: Read> Reader<R> {
     fn header(&mut self) -> Result<Option<[u8; BLOCK]>, TarError> {
         let start = self.at;
         let mut block = [0; BLOCK];
-        self.fill(&mut block, || format!("the header at byte {start}"))?;
+        self.fill(&mut block, || "before its end mark".to_owned())?;
         if block.iter().all(|b| *b == 0) {
             self.drain()?;
             return Ok(None);
@@ -295,7 +295,7 @@ impl<R: Read> Reader<R> {
         what.clone_into(&mut self.name);
         self.allow(size, self.limits.extension, at)?;
         let mut data = vec![0; size.next_multiple_of(BLOCK as u64) as usize];
-        self.fill(&mut data, || what.to_owned())?;
+        self.fill(&mut data, || format!("within {what}"))?;
         data.truncate(size as usize);
         Ok(data)
     }
@@ -303,11 +303,10 @@ impl<R: Read> Reader<R> {
     fn skip_rest(&mut self) -> Result<(), TarError> {
         let mut waste = [0; 16 << 10];
         while self.left > 0 {
-            let at = self.at;
-            self.read(&mut waste).map_err(|source| self.sort(at, source))?;
+            self.read(&mut waste).map_err(|source| self.sort(source))?;
         }
         let pad = std::mem::take(&mut self.pad);
-        let name = self.name.clone();
+        let name = format!("within {}", self.name);
         self.fill(&mut waste[..pad], || name)
     }
 
@@ -341,9 +340,12 @@ impl<R: Read> Reader<R> {
 
     /// An error of reading the current member's data, as a [`TarError`].
     #[must_use]
-    pub fn sort(&self, at: u64, source: io::Error) -> TarError {
+    pub fn sort(&self, source: io::Error) -> TarError {
+        let at = self.at;
         match source.get_ref() {
-            Some(inner) if inner.is::<EndsWithin>() => TarError::Truncated { at, what: self.name.clone() },
+            Some(inner) if inner.is::<EndsWithin>() => {
+                TarError::Truncated { at, what: format!("within {}", self.name) }
+            }
             _ => TarError::Io { at, source },
         }
     }

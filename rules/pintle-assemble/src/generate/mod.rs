@@ -1,11 +1,16 @@
 //! What a Debian system generates by running tools when packages are installed, made natively: files computed from
 //! the files of the tree.
 
+pub mod catalog;
 pub mod certificates;
+mod drop_in;
+pub mod hwdb;
 pub mod ldcache;
 pub mod modules;
 pub(crate) mod place;
+mod strings;
 
+pub use drop_in::DropInError;
 pub use place::PlaceError;
 
 use pintle_model::{Contents, Timestamp, Tree};
@@ -22,6 +27,12 @@ pub enum GenerateError {
     /// The certificate authorities.
     #[error("cannot set up /etc/ssl/certs")]
     Certificates(#[from] certificates::CertificatesError),
+    /// The hardware database.
+    #[error("cannot make the hardware database")]
+    Hwdb(#[from] hwdb::HwdbError),
+    /// The journal's message catalog.
+    #[error("cannot make the journal's message catalog")]
+    Catalog(#[from] catalog::CatalogError),
 }
 
 /// Generates everything that the files of `tree` call for, replacing what is there. Each generator does nothing where
@@ -33,5 +44,7 @@ pub fn apply(tree: &mut Tree, contents: &dyn Contents, epoch: Timestamp) -> Resu
     modules::apply(tree, contents, epoch)?;
     ldcache::apply(tree, contents, epoch)?;
     certificates::apply(tree, contents, epoch)?;
+    hwdb::apply(tree, contents, epoch)?;
+    catalog::apply(tree, contents, epoch)?;
     Ok(())
 }

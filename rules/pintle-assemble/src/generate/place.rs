@@ -33,7 +33,18 @@ pub(crate) fn put(
     epoch: Timestamp,
     by: &str,
 ) -> Result<(), PlaceError> {
-    put_kind(tree, path, (Kind::File(Blob::inline(bytes)), 0o644), epoch, by)
+    put_with_mode(tree, path, (bytes, 0o644), epoch, by)
+}
+
+/// As [`put`], with a mode.
+pub(crate) fn put_with_mode(
+    tree: &mut Tree,
+    path: &TreePath,
+    (bytes, mode): (Vec<u8>, u16),
+    epoch: Timestamp,
+    by: &str,
+) -> Result<(), PlaceError> {
+    put_kind(tree, path, (Kind::File(Blob::inline(bytes)), mode), epoch, by)
 }
 
 /// Puts a symbolic link at exactly `path`, in place of a file or link that is there.

@@ -5,6 +5,12 @@ use base64::engine::general_purpose::STANDARD;
 use pintle_model::{Contents, Kind, Timestamp, Tree, TreePath};
 use std::collections::BTreeMap;
 
+/// A certificate that gets a link.
+struct Known {
+    file: Vec<u8>,
+    certificate: Vec<u8>,
+}
+
 /// Links `HASH.0`, `HASH.1`, … to the certificates in `dir`, in the order of their names, as `openssl rehash` does:
 /// files of more than one certificate are passed over, a second copy of a certificate gets no link.
 pub(super) fn apply(
@@ -14,7 +20,7 @@ pub(super) fn apply(
     epoch: Timestamp,
 ) -> Result<(), CertificatesError> {
     let names: Vec<Vec<u8>> = tree.children(dir).map(|(name, _)| name.to_vec()).collect();
-    let mut by_hash: BTreeMap<u32, Vec<(Vec<u8>, Vec<u8>)>> = BTreeMap::new();
+    let mut by_hash: BTreeMap<u32, Vec<Known>> = BTreeMap::new();
     for file in names {
         let path = dir.join(&file)?;
         if is_hash(&file) && matches!(tree.get(&path).map(|inode| &inode.kind), Some(Kind::Symlink(_))) {
@@ -30,13 +36,13 @@ pub(super) fn apply(
             || CertificatesError::Malformed { path: path.clone(), why: "its subject cannot be read" };
         let hash = subject_hash(&certificate).ok_or_else(malformed)?;
         let same = by_hash.entry(hash).or_default();
-        if !same.iter().any(|(_, there)| *there == certificate) {
-            same.push((file, certificate));
+        if !same.iter().any(|there| there.certificate == certificate) {
+            same.push(Known { file, certificate });
         }
     }
     for (hash, files) in by_hash {
-        for (number, (file, _)) in files.iter().enumerate() {
-            put_link(tree, &dir.join(format!("{hash:08x}.{number}"))?, file, epoch, BY)?;
+        for (number, known) in files.iter().enumerate() {
+            put_link(tree, &dir.join(format!("{hash:08x}.{number}"))?, &known.file, epoch, BY)?;
         }
     }
     Ok(())

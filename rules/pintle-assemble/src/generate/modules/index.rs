@@ -125,7 +125,7 @@ mod tests {
             // the root: one branch, `a`
             b"aa\xe0\x00\x00\x12",
             // `a` + prefix `b`: branches `c` to `d`, two values
-            b"b\0cd\x40\x00\x00\x2c\x40\x00\x00\x36\0\0\0\x02\0\0\0\x01w\0\0\0\0\x01z\0",
+            b"b\0cd\x40\x00\x00\x2e\x40\x00\x00\x38\0\0\0\x02\0\0\0\x01w\0\0\0\0\x01z\0",
             b"\0\0\0\x01\0\0\0\x02x\0",
             b"\0\0\0\x01\0\0\0\x01y\0",
         ]

@@ -8,6 +8,7 @@ use crate::input::Input;
 use crate::merge::{Diversions, merge};
 use crate::report::Report;
 use crate::scripts::{Plan, Sources, plan};
+use crate::services::systemd_unit;
 use crate::{alternatives, apply, database, files, generate, identity, lint, nss, pam, shells, ucf, units};
 use pintle_model::{Origin, Tree, TreePath};
 
@@ -40,8 +41,8 @@ fn assemble_all(input: &Input<'_>) -> Result<Assembled, Problems> {
     let needs = accounts::collect(base, input.packages, &plan, input.system, input.contents)?;
     let accounts = Accounts::new(needs, input.users, input.groups)?;
     // What packages ship.
-    let mut tree = merge(input.packages, &diversions(input, &plan)?, &accounts)?;
-    let mut report = Report { packages: plan.reports, ..Report::default() };
+    let (mut tree, warnings) = merge(input.packages, &diversions(input, &plan)?, &accounts)?;
+    let mut report = Report { packages: plan.reports, warnings, ..Report::default() };
     let mut editor = Editor::new(&mut tree, input.contents, input.epoch, Origin::Nobody);
     // What their scripts add, in general and by the tools they call.
     scripts(input, &mut editor, &accounts, &plan.effects)?;
@@ -49,6 +50,7 @@ fn assemble_all(input: &Input<'_>) -> Result<Assembled, Problems> {
     // What the definition adds.
     problems(files::place(&mut editor, &accounts, &input.system.files, input.host_files))?;
     problems(accounts::make_homes(&mut editor, &accounts, input.system))?;
+    problems(services(input, &mut editor, &accounts))?;
     report.not_enabled = units::enable(&mut editor, input.system, &plan.effects)?;
     identity::os_release(&mut editor, input.system).map_err(one)?;
     identity::machine_id(&mut editor).map_err(one)?;
@@ -60,6 +62,30 @@ fn assemble_all(input: &Input<'_>) -> Result<Assembled, Problems> {
     problems(findings.errors)?;
     report.privileged = findings.privileged;
     Ok(Assembled { tree, report })
+}
+
+/// The definition's services: a unit each, wanted by its target.
+fn services(input: &Input<'_>, editor: &mut Editor<'_>, accounts: &Accounts) -> Problems {
+    let mut errors = Vec::new();
+    for service in &input.system.services {
+        editor.act_as(Origin::Definition(service.origin.clone()));
+        errors.extend(service.user.iter().filter_map(|user| accounts.uid(user, &service.origin).err()));
+        errors.extend(service.group.iter().filter_map(|group| accounts.gid(group, &service.origin).err()));
+        let unit = systemd_unit(service);
+        if editor.tree().find(&unit.path()).is_some() {
+            errors.push(AssembleError::Definition {
+                origin: service.origin.clone(),
+                value: unit.name,
+                problem: "a package has a unit of this name",
+            });
+            continue;
+        }
+        errors.extend(editor.file(&unit.path(), unit.text.clone(), 0o644, (0, 0)).err());
+        if let Some((path, target)) = unit.wants_link() {
+            errors.extend(editor.link(&path, &target).err());
+        }
+    }
+    errors
 }
 
 fn problems(found: Problems) -> Result<(), Problems> {

@@ -8,9 +8,20 @@ use pintle_model::{Origin, TreeError, TreePath};
 #[error("{}", list(.0))]
 pub struct AssembleErrors(pub Vec<AssembleError>);
 
+/// Each problem with its causes, which would get lost in a list otherwise.
 fn list(errors: &[AssembleError]) -> String {
-    let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    let texts: Vec<String> = errors.iter().map(with_causes).collect();
     texts.join("\n\n")
+}
+
+fn with_causes(error: &AssembleError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
 }
 
 /// One problem.

@@ -15,19 +15,20 @@ use std::collections::BTreeMap;
 pub(crate) type Diversions = BTreeMap<Vec<u8>, (TreePath, String)>;
 
 /// Merges the packages. A path that two of them ship is an error, unless one replaces the other (Policy 7.6) or it is
-/// diverted; directories are shared, and the first one's mode and owner count, as for dpkg.
+/// diverted; directories are shared, and the first one's mode and owner count, as for dpkg. Returns warnings too.
 pub(crate) fn merge(
     packages: &[Package<'_>],
     diversions: &Diversions,
     accounts: &Accounts,
-) -> Result<Tree, Vec<AssembleError>> {
-    let mut merge = Merge { packages, diversions, accounts, tree: Tree::new(), errors: Vec::new() };
+) -> Result<(Tree, Vec<String>), Vec<AssembleError>> {
+    let mut merge =
+        Merge { packages, diversions, accounts, tree: Tree::new(), errors: Vec::new(), warnings: Vec::new() };
     // The links of merged-/usr (/bin and so on) come first: other packages' paths go through them.
     let (first, rest): (Vec<_>, Vec<_>) = packages.iter().partition(|package| makes_top_links(package));
     for package in first.into_iter().chain(rest) {
         merge.package(package);
     }
-    if merge.errors.is_empty() { Ok(merge.tree) } else { Err(merge.errors) }
+    if merge.errors.is_empty() { Ok((merge.tree, merge.warnings)) } else { Err(merge.errors) }
 }
 
 fn makes_top_links(package: &Package<'_>) -> bool {
@@ -41,6 +42,7 @@ struct Merge<'a> {
     accounts: &'a Accounts,
     tree: Tree,
     errors: Vec<AssembleError>,
+    warnings: Vec<String>,
 }
 
 impl Merge<'_> {
@@ -139,23 +141,30 @@ impl Merge<'_> {
     ) -> Result<(), AssembleError> {
         let refused = |source| AssembleError::Place { package: label(package), source };
         if let Some(there) = self.tree.get(path) {
-            let is_directory = match &there.kind {
-                Kind::Directory(_) => true,
-                // A folder of one package may be another's link to a folder.
-                Kind::Symlink(_) => {
-                    let target = self.tree.resolve(path).ok();
-                    target
-                        .and_then(|to| self.tree.get(&to))
-                        .is_none_or(|to| matches!(to.kind, Kind::Directory(_)))
+            let same = |a: Attrs, b: Attrs| (a.mode, a.uid, a.gid) == (b.mode, b.uid, b.gid);
+            return match &there.kind {
+                Kind::Directory(_) if same(there.attrs, self.attrs(entry)) => Ok(()),
+                Kind::Directory(_) => {
+                    let first = self.tree.origin_of(there.origin).clone();
+                    let text =
+                        format!("{path}: {first} and package {} differ in mode or owner", label(package));
+                    self.warnings.push(format!("{text}; those of the first count"));
+                    Ok(())
                 }
-                _ => false,
+                Kind::Symlink(_) if self.leads_to_folder(path) => Ok(()),
+                _ => Err(self.conflict(package, path)),
             };
-            return if is_directory { Ok(()) } else { Err(self.conflict(package, path)) };
         }
         let kind = Kind::Directory(BTreeMap::new());
         let inode = Inode { kind, attrs: self.attrs(entry), xattrs: Xattrs::new(), origin };
         self.tree.insert(path, inode).map_err(refused)?;
         Ok(())
+    }
+
+    /// A folder of one package may be another's link to a folder, perhaps one that comes later.
+    fn leads_to_folder(&self, path: &TreePath) -> bool {
+        let target = self.tree.resolve(path).ok();
+        target.and_then(|to| self.tree.get(&to)).is_none_or(|to| matches!(to.kind, Kind::Directory(_)))
     }
 
     fn hard_link(

@@ -1,9 +1,10 @@
 //! What assembly did, for people and for the build report.
 
+use serde::Serialize;
 use std::collections::BTreeSet;
 
 /// What assembly did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// One for each package, in package order.
     pub packages: Vec<PackageReport>,
@@ -16,7 +17,7 @@ pub struct Report {
 }
 
 /// How a package's maintainer scripts were covered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PackageReport {
     /// Package name.
     pub package: String,
@@ -31,7 +32,8 @@ pub struct PackageReport {
 }
 
 /// How a maintainer script was covered, the weakest last.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Coverage {
     /// There is none.
     NoScript,

@@ -79,7 +79,8 @@ pub struct RecipeOutdated {
 }
 
 fn indent(text: &str) -> String {
-    text.trim().lines().map(|line| format!("      {line}")).collect::<Vec<_>>().join("\n")
+    let indented = |line: &str| if line.is_empty() { String::new() } else { format!("      {line}") };
+    text.trim().lines().map(indented).collect::<Vec<_>>().join("\n")
 }
 
 fn starter_text(package: &str, starter: &str) -> String {

@@ -23,10 +23,10 @@ pub fn allocate(
     table.users.taken = needs.base.users.iter().map(|user| user.uid).collect();
     table.groups.taken = needs.base.groups.iter().map(|group| group.gid).collect();
     for user in needs.users.values() {
-        user.uid.into_iter().for_each(|uid| table.users.fix(&user.name, uid, &mut table.errors));
+        user.uid.into_iter().for_each(|uid| table.users.fix("user", &user.name, uid, &mut table.errors));
     }
     for group in needs.groups.values() {
-        group.gid.into_iter().for_each(|gid| table.groups.fix(&group.name, gid, &mut table.errors));
+        group.gid.into_iter().for_each(|gid| table.groups.fix("group", &group.name, gid, &mut table.errors));
     }
     for old in previous.0.iter().filter(|old| needs.users.contains_key(&old.name)) {
         table.users.keep(&old.name, old.uid);
@@ -57,17 +57,12 @@ struct Numbers {
 }
 
 impl Numbers {
-    fn fix(&mut self, name: &str, number: u32, errors: &mut Vec<AssembleError>) {
+    fn fix(&mut self, kind: &'static str, name: &str, number: u32, errors: &mut Vec<AssembleError>) {
         if !self.taken.insert(number) {
             let other =
                 self.given.iter().find(|(_, given)| **given == number).map(|(other, _)| other.clone());
             let first = other.unwrap_or_else(|| "an account of base-passwd".into());
-            errors.push(AssembleError::NumberTaken {
-                kind: "account",
-                number,
-                first,
-                second: name.to_owned(),
-            });
+            errors.push(AssembleError::NumberTaken { kind, number, first, second: name.to_owned() });
         }
         self.given.insert(name.to_owned(), number);
     }

@@ -89,6 +89,11 @@ fn read_package(sources: &Sources<'_>, package: &Package<'_>, facts: &Facts) -> 
                 Some(accept) => {
                     let reason = accept.reason.clone();
                     read.report.cover(Coverage::Accepted { script: name.to_owned(), reason });
+                    // What debhelper wrote is still done, as far as it is understood.
+                    let sections = sections::split(&script.text).sections;
+                    let found = script.sections(&sections, facts).unwrap_or_default();
+                    read.report.handled.extend(found.handled);
+                    read.effects.extend(found.effects.into_iter().map(|(_, effect)| effect));
                 }
                 None => read.errors.push(error),
             },

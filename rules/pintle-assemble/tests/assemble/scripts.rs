@@ -1,0 +1,247 @@
+use crate::world::World;
+use pintle_assemble::{Coverage, Recipes};
+
+const UNCLEAR: &str = "frobnicate --all\nif [ -n \"$2\" ]; then\n  only-on-upgrades\nfi\ndb_get toy/answer\n";
+
+#[test]
+fn harmless_idioms_are_understood() {
+    let mut world = World::new();
+    world.package("toy", "1").file("usr/sbin/there", "x").postinst(
+        r#"
+. /usr/share/debconf/confmodule
+case "$1" in
+    configure)
+        if [ -n "$2" ] && dpkg --compare-versions "$2" lt 1.0; then
+            frobnicate
+        fi
+        if dpkg --compare-versions "$2" lt-nl 2; then frobnicate; fi
+        command -v missing >/dev/null && missing --run
+        [ -d /run/systemd/system ] && systemctl daemon-reload
+        if ! getent passwd toy >/dev/null 2>&1; then
+            adduser --system --quiet --group --home /var/lib/toy --no-create-home toy
+        fi
+        for dir in a b; do
+            mkdir -p "/var/lib/toy/$dir"
+            chown toy:toy /var/lib/toy/$dir
+        done
+        touch /var/log/toy.log
+        chmod 640 /var/log/toy.log
+        ln -sf there /usr/sbin/also
+        cat > /etc/toy.conf <<'EOF'
+$not expanded
+EOF
+        invoke-rc.d toy start || exit $?
+        ;;
+    abort-upgrade|abort-remove)
+        frobnicate
+        ;;
+    *)
+        echo "unknown argument" >&2
+        exit 1
+        ;;
+esac
+exit 0
+frobnicate
+"#,
+    );
+    let done = world.assemble().unwrap();
+    assert_eq!(done.owner("var/lib/toy/b"), "999:999 755");
+    assert_eq!(done.owner("var/log/toy.log"), "0:0 640");
+    assert_eq!(done.text("usr/sbin/also"), "-> there");
+    assert_eq!(done.text("etc/toy.conf"), "$not expanded\n");
+    let report = done.assembled.report.packages.iter().find(|report| report.package == "toy").unwrap();
+    assert_eq!(report.coverage, Coverage::Understood);
+    insta::assert_snapshot!(report.handled.iter().map(|text| format!("{text}\n")).collect::<String>(), @r"
+    debconf keeps its defaults
+    units start at boot
+    ");
+}
+
+#[test]
+fn an_uncovered_script_is_shown_with_a_way_out() {
+    let mut world = World::new();
+    world.package("toy", "1.2-3").postinst(UNCLEAR);
+    insta::assert_snapshot!(world.fail(), @r#"
+    the postinst of package toy 1.2-3 is not covered: these lines are not understood
+         3 | frobnicate --all
+         7 | db_get toy/answer
+      They may concern: answers of debconf; programs whose effect is not known.
+      Nothing was run. Write a recipe, `recipes/toy.toml` beside the definition, that says what the script does to the files, starting with
+
+          package = "toy"
+          why = "what the script does, and what stands in for it"
+
+          [[script]]
+          name = "postinst"
+          version = "1.2-3"
+          sha256 = "eb48ff1e793367877e139345cb6c3bb72d4cb915528fe152004220ff8c97428b"
+          lines = """
+          8257 7555 4f73 f1c2 b4bd 03c8
+          """
+      or, if it does not matter for this system, accept it in the definition:
+
+          [[accept]]
+          package = "toy"
+          reason = "…"
+    "#);
+}
+
+#[test]
+fn decisions_of_the_running_machine_are_not_guessed() {
+    for line in [
+        "if grep -q x /proc/cpuinfo; then touch /etc/flag; fi",
+        "test -e /proc/1/exe && touch /etc/flag",
+        "for file in /etc/*.conf; do chmod 600 $file; done",
+        "case \"$(uname -r)\" in 6*) exit 0 ;; esac\ntouch /etc/flag",
+        "while read line; do rm -rf $line; done < /etc/list",
+        "x=$(frobnicate)",
+        "eval touch /etc/flag",
+        "sed -i s/a/b/ /etc/passwd",
+        "echo text >> /etc/list",
+        "cat /etc/passwd | tee /etc/copy",
+        "if true; then",
+    ] {
+        let mut world = World::new();
+        world.package("toy", "1").postinst(line);
+        assert!(world.fail().contains("is not covered"), "{line}");
+    }
+}
+
+fn recipes(text: &str) -> Recipes {
+    let mut recipes = Recipes::default();
+    recipes.add("toy.toml", text).unwrap();
+    recipes
+}
+
+/// The recipe's `[[script]]` table, as the error offers it.
+fn starter(error: &str) -> String {
+    let from = error.find("[[script]]").unwrap();
+    let lines = error[from..].lines().map(|line| line.strip_prefix("      ").unwrap_or(line));
+    lines.take_while(|line| !line.contains("or, if it does")).map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn a_recipe_covers_the_scripts_it_was_written_for() {
+    let mut world = World::new();
+    world.package("toy", "1").file("usr/share/toy/conf", "c").file("usr/lib/systemd/system/toy.service", "[Install]\nWantedBy=multi-user.target\n").postinst(
+        &format!("{UNCLEAR}# Automatically added by dh_installsystemd/13\nif deb-systemd-helper --quiet was-enabled 'toy.service'; then\n\
+         deb-systemd-helper enable 'toy.service' >/dev/null || true\nfi\n# End automatically added section\n"),
+    );
+    let table = starter(&world.fail());
+    world.recipes = recipes(&format!(
+        "package = \"toy\"\nwhy = \"a test\"\nleft-out = [\"the frobnication\"]\n\
+         [[file]]\npath = \"/etc/toy.conf\"\ncopy = \"/usr/share/toy/conf\"\nmode = \"0600\"\ngroup = \"adm\"\n\
+         [[user]]\nname = \"toy\"\n[[directory]]\npath = \"/var/lib/toy\"\nowner = \"toy\"\n{table}"
+    ));
+    let done = world.assemble().unwrap();
+    assert_eq!(done.text("etc/toy.conf"), "c");
+    assert_eq!(done.owner("etc/toy.conf"), "0:4 600");
+    assert_eq!(done.owner("var/lib/toy"), "999:0 755");
+    // What debhelper wrote is understood all the same.
+    assert_eq!(
+        done.text("etc/systemd/system/multi-user.target.wants/toy.service"),
+        "-> /usr/lib/systemd/system/toy.service"
+    );
+    let report = done.assembled.report.packages.iter().find(|report| report.package == "toy").unwrap();
+    assert_eq!(report.coverage, Coverage::Recipe { name: "toy.toml".into() });
+    assert_eq!(report.left_out, ["the frobnication"]);
+}
+
+#[test]
+fn a_recipe_for_another_script_shows_what_changed() {
+    let mut world = World::new();
+    world.package("toy", "1").postinst(UNCLEAR);
+    let table = starter(&world.fail());
+    world = World::new();
+    world
+        .package("toy", "2")
+        .postinst(&UNCLEAR.replace("--all", "--most").replace("db_get toy/answer\n", ""));
+    world.recipes = recipes(&format!("package = \"toy\"\nwhy = \"a test\"\n{table}"));
+    insta::assert_snapshot!(world.fail(), @r#"
+    recipe toy.toml was written for another postinst of package toy (that of 1, here is 2)
+         + frobnicate --most
+         - 2 lines that it knew are gone
+      Not understood by itself:
+         3 | frobnicate --most
+      They may concern: programs whose effect is not known.
+      Check what changed, then add to the recipe
+
+          [[script]]
+          name = "postinst"
+          version = "2"
+          sha256 = "a9cf47d63ce54fa60718d02cb97f76955710c80dbd90a35f0b2ea3a47ed2b2cc"
+          lines = """
+          8257 f176 4f73 f1c2 b4bd
+          """
+    "#);
+}
+
+#[test]
+fn an_accepted_script_is_left_out_and_reported() {
+    let mut world = World::new();
+    world.package("toy", "1").postinst(UNCLEAR);
+    world.system(serde_json::json!({ "accept": [{ "package": "toy", "reason": "no need to frobnicate" }] }));
+    let done = world.assemble().unwrap();
+    let report = done.assembled.report.packages.iter().find(|report| report.package == "toy").unwrap();
+    assert_eq!(
+        report.coverage,
+        Coverage::Accepted { script: "postinst".into(), reason: "no need to frobnicate".into() }
+    );
+}
+
+#[test]
+fn bad_recipes_are_told_by_name() {
+    let add = |text: &str| {
+        let error = Recipes::default().add("bad.toml", text).unwrap_err();
+        format!("{error}: {}\n", error.reason)
+    };
+    let head = "package = \"x\"\nwhy = \"\"\n";
+    let texts = [
+        "package = \"a*b*\"\nwhy = \"\"\n".to_owned(),
+        format!("{head}[[directory]]\npath = \"relative\"\n"),
+        format!("{head}[[directory]]\npath = \"/x\"\nmode = \"99\"\n"),
+        format!("{head}[[file]]\npath = \"/x\"\n"),
+        format!("{head}[[script]]\nname = \"prerm\"\nversion = \"1\"\nsha256 = \"{}\"\n", "0".repeat(64)),
+    ];
+    insta::assert_snapshot!(texts.map(|text| add(&text)).concat(), @r"
+    recipe bad.toml is not valid: package `a*b*` has more than one `*`
+    recipe bad.toml is not valid: path `relative` is not absolute
+    recipe bad.toml is not valid: mode `99` is not an octal number up to 7777
+    recipe bad.toml is not valid: file /x needs exactly one of `text` and `copy`
+    recipe bad.toml is not valid: script `prerm` is neither `preinst` nor `postinst`
+    ");
+}
+
+#[test]
+fn the_shipped_recipes_are_valid_and_say_why() {
+    let recipes = Recipes::shipped().unwrap();
+    let names: Vec<&str> = recipes.packages().collect();
+    assert!(names.contains(&"openssh-server") && names.contains(&"linux-image-*"), "{names:?}");
+    for name in names {
+        let (_, recipe, _) = recipes.find(name).unwrap();
+        assert!(!recipe.why.trim().is_empty() && !recipe.scripts.is_empty(), "{name}");
+    }
+    let (file, _, variable) = recipes.find("linux-image-6.12.1+deb13-cloud-amd64").unwrap();
+    assert_eq!((file, variable), ("linux-image.toml", "6.12.1+deb13-cloud-amd64"));
+}
+
+#[test]
+fn effects_without_an_object_are_errors() {
+    let mut world = World::new();
+    world.package("toy", "1").postinst(
+        "chown nobody:nogroup /etc/missing\nchown ghost /etc/passwd\ncp /usr/share/missing /etc/x\ntouch /usr/bin/x\nrmdir /usr/bin\n",
+    );
+    let text = world.fail();
+    insta::assert_snapshot!(text.lines().next().unwrap(), @"the postinst of package toy 1 is not covered: these lines are not understood");
+    let mut world = World::new();
+    world
+        .package("toy", "1")
+        .postinst("chown nobody:nogroup /etc/missing\nchown ghost /etc\ncp /usr/share/missing /etc/x\n");
+    insta::assert_snapshot!(world.fail(), @r"
+    Pintle (scripts of toy): there is nothing to give to an owner or a mode: /etc/missing
+
+    Pintle (scripts of toy): there is no user `ghost`
+
+    Pintle (scripts of toy): the file to copy does not exist: /usr/share/missing
+    ");
+}

@@ -1,1 +1,39 @@
-fn main() {}
+//! `pintle`: build, boot and look after declarative Linux servers. This program parses arguments, calls one flow,
+//! and prints a report; nothing is decided here.
+
+mod arguments;
+mod commands;
+mod environment;
+mod progress;
+mod report;
+
+use arguments::{Cli, Command};
+use clap::Parser as _;
+use report::{Failure, Reporter};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let reporter = Reporter::new(cli.json, cli.quiet);
+    let outcome = match &cli.command {
+        Command::New(arguments) => commands::new::run(arguments, &reporter),
+        Command::Check(arguments) => commands::check::run(arguments, &reporter),
+        Command::Show(arguments) => commands::show::run(arguments, &reporter),
+        Command::Explain(arguments) => commands::explain::run(arguments, &reporter),
+        Command::Options(arguments) => commands::options::run(arguments, &reporter),
+        Command::Lock(arguments) => commands::lock::run(arguments, &reporter),
+        Command::Build(arguments) => commands::build::run(arguments, &reporter),
+        Command::Run(arguments) => commands::run::run(arguments, &reporter),
+        Command::Ssh(arguments) => commands::ssh::run(arguments, &reporter),
+        Command::Mkfs(arguments) => commands::mkfs::run(arguments, &reporter),
+        Command::Completions(arguments) => commands::completions::run(arguments, &reporter),
+        Command::Docs(arguments) => commands::docs::run(arguments, &reporter),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(failure) => reporter.fail(&failure),
+    }
+}
+
+/// What every command returns: an exit status, or why there is none.
+type Outcome = Result<ExitCode, Failure>;

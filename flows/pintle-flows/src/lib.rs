@@ -1,1 +1,12 @@
-//! (empty)
+//! Flows: read (world), decide (rules), write (world). Each is a file that reads top to bottom.
+
+pub mod archive;
+pub mod build;
+pub mod definition;
+pub mod mkfs;
+pub mod outputs;
+pub mod pin;
+pub mod run;
+pub mod supply;
+mod tar_tree;
+pub mod unpack;

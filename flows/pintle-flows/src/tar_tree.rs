@@ -56,7 +56,7 @@ const MEMBERS: Limit = Limit::new(4_000_000, "members in one archive");
 ///
 /// # Errors
 /// [`TarTreeError`].
-pub fn read(from: impl Read, name: &str, spool: &mut Spool) -> Result<Tree, TarTreeError> {
+pub(crate) fn read(from: impl Read, name: &str, spool: &mut Spool) -> Result<Tree, TarTreeError> {
     let tar = |source| TarTreeError::Tar { name: name.to_owned(), source };
     let mut reader = Reader::new(from, Limits::default());
     let mut tree = Tree::new();

@@ -118,3 +118,31 @@ pub fn digest(file: &std::fs::File) -> io::Result<pintle_model::Hashed> {
         }
     }
 }
+
+/// Makes the folder `path` and those above it.
+///
+/// # Errors
+/// Of the file system.
+pub fn make_folder(path: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(path)
+}
+
+/// The machine's apt sources, by file name and text: `sources.list`, then `sources.list.d/*.{list,sources}` sorted.
+/// None where there is no apt.
+///
+/// # Errors
+/// Every error but `NotFound`.
+pub fn apt_sources() -> io::Result<Vec<(String, String)>> {
+    let folder = Path::new("/etc/apt");
+    let more = folder.join("sources.list.d");
+    let mut files = vec![folder.join("sources.list")];
+    files.extend(names(&more)?.iter().map(|name| more.join(name)));
+    files.retain(|file| file.extension().is_some_and(|e| e == "list" || e == "sources"));
+    let mut found = Vec::new();
+    for file in files {
+        if let Some(bytes) = read(&file)? {
+            found.push((file.display().to_string(), String::from_utf8_lossy(&bytes).into_owned()));
+        }
+    }
+    Ok(found)
+}

@@ -2,6 +2,7 @@
 
 pub mod atomic;
 pub mod cache;
+pub mod clock;
 pub mod fetch;
 pub mod files;
 pub mod host_tree;

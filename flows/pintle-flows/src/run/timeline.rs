@@ -29,14 +29,14 @@ const STAGES: [Stage; 7] = [
 
 /// Reads a boot off its serial console.
 #[derive(Debug, Default)]
-pub struct Timeline {
+pub(super) struct Timeline {
     moments: Vec<Moment>,
     next: usize,
 }
 
 impl Timeline {
     /// Looks at one console line; returns the stage it announces, if it is a later one than all before.
-    pub fn see(&mut self, at: Duration, text: &str) -> Option<&'static str> {
+    pub(super) fn see(&mut self, at: Duration, text: &str) -> Option<&'static str> {
         let later = STAGES.iter().enumerate().skip(self.next);
         let (index, stage) = later.into_iter().find(|(index, stage)| {
             // "Welcome to" is said in the initrd too: only after the root was switched does it mean the system.
@@ -48,19 +48,19 @@ impl Timeline {
     }
 
     /// Notes something that was not on the console.
-    pub fn add(&mut self, at: Duration, what: &str) {
+    pub(super) fn add(&mut self, at: Duration, what: &str) {
         self.moments.push(Moment { seconds: at.as_secs_f64(), what: what.to_owned() });
     }
 
     /// True once the console showed a login prompt.
     #[must_use]
-    pub fn has_login(&self) -> bool {
+    pub(super) fn has_login(&self) -> bool {
         self.next == STAGES.len()
     }
 
     /// What was seen, in order of time.
     #[must_use]
-    pub fn into_moments(mut self) -> Vec<Moment> {
+    pub(super) fn into_moments(mut self) -> Vec<Moment> {
         self.moments.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
         self.moments
     }

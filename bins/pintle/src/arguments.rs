@@ -1,0 +1,286 @@
+//! The command line. Help texts here are the one source of `--help`, manual pages, completions and the reference.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use pintle_flows::run::{Forward, Until};
+use pintle_model::{OutputFormat, Size};
+use std::path::PathBuf;
+
+/// Build, boot and look after declarative Linux servers
+#[derive(Debug, Parser)]
+#[command(name = "pintle", version, propagate_version = true, arg_required_else_help = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// Print the report as JSON on standard output
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Say nothing but errors
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What can be asked for.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write a starter definition
+    New(New),
+    /// Evaluate a definition and say what is wrong with it
+    Check(DefinitionOnly),
+    /// Print the evaluated system as JSON
+    Show(DefinitionOnly),
+    /// Say what a value is, what it is for, and which line set it
+    Explain(Explain),
+    /// Print the reference of all options
+    Options(Options),
+    /// Choose the exact packages and write them to pintle.lock
+    Lock(Lock),
+    /// Build a disk image from a definition and its lock
+    Build(Build),
+    /// Boot an image in QEMU
+    Run(Run),
+    /// Log in to a machine started by `pintle run`
+    Ssh(Ssh),
+    /// Write a file system image from a folder or a tar archive, without root
+    Mkfs(Mkfs),
+    /// Print a completion script for a shell
+    Completions(Completions),
+    /// Write the manual pages and the reference into a folder
+    #[command(hide = true)]
+    Docs(Docs),
+}
+
+const DEFINITION_HELP: &str =
+    "Definition: a system.toml, an evaluated JSON document (`-` for standard input), or a folder that holds a system.toml";
+
+#[derive(Debug, Args)]
+pub(crate) struct New {
+    /// Name of the system, and of the folder to make
+    pub(crate) name: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DefinitionOnly {
+    #[arg(help = DEFINITION_HELP, default_value = ".")]
+    pub(crate) definition: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// Path of the option, such as `nginx.sites` or `base.hostname`
+    pub(crate) option: String,
+    #[arg(help = DEFINITION_HELP, default_value = ".")]
+    pub(crate) definition: PathBuf,
+}
+
+/// How a reference is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReferenceFormat {
+    /// Markdown
+    Markdown,
+    /// One self-contained page
+    Html,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Only this module or option (`nginx`, `nginx.sites`)
+    pub(crate) prefix: Option<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value = "markdown")]
+    pub(crate) format: ReferenceFormat,
+    /// Folder of the definition, whose own modules are included
+    #[arg(long, default_value = ".")]
+    pub(crate) definition: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Lock {
+    #[arg(help = DEFINITION_HELP, default_value = ".")]
+    pub(crate) definition: PathBuf,
+    /// Lock file; next to the definition unless given
+    #[arg(long)]
+    pub(crate) lock_file: Option<PathBuf>,
+    /// Take the newest version of everything instead of keeping what is locked
+    #[arg(long)]
+    pub(crate) update: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Build {
+    #[arg(help = DEFINITION_HELP, default_value = ".")]
+    pub(crate) definition: PathBuf,
+    /// Folder for the image and its manifest
+    #[arg(long, short, default_value = "out")]
+    pub(crate) output: PathBuf,
+    /// Output format; may be repeated; overrides the definition's
+    #[arg(long, short, value_parser = output_format)]
+    pub(crate) format: Vec<OutputFormat>,
+    /// Fail if pintle.lock is missing or does not answer the definition
+    #[arg(long)]
+    pub(crate) locked: bool,
+    /// Lock file; next to the definition unless given
+    #[arg(long)]
+    pub(crate) lock_file: Option<PathBuf>,
+    /// Use only what was downloaded before
+    #[arg(long)]
+    pub(crate) offline: bool,
+}
+
+fn output_format(text: &str) -> Result<OutputFormat, String> {
+    let known = OutputFormat::ALL.map(OutputFormat::extension);
+    OutputFormat::ALL
+        .into_iter()
+        .find(|format| format.extension() == text)
+        .ok_or_else(|| format!("not an output format (known: {})", known.join(", ")))
+}
+
+/// Firmware.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Firmware {
+    /// OVMF
+    Uefi,
+    /// SeaBIOS
+    Bios,
+}
+
+/// Bus of the disk.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Disk {
+    /// virtio-blk, /dev/vda
+    Virtio,
+    /// virtio-scsi, /dev/sda
+    Scsi,
+    /// AHCI, /dev/sda
+    Sata,
+    /// /dev/nvme0n1
+    Nvme,
+}
+
+/// Acceleration.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Accel {
+    /// KVM where it is usable
+    Auto,
+    /// KVM
+    Kvm,
+    /// QEMU's own translation
+    Tcg,
+}
+
+/// Where the serial console goes.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Console {
+    /// Shown only when the boot fails
+    Hidden,
+    /// Shown as it comes
+    Show,
+    /// Connected to this terminal (Ctrl-A X ends it)
+    Terminal,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// Image (raw or qcow2); the newest one in out/ unless given
+    pub(crate) image: Option<PathBuf>,
+    /// Firmware that starts the machine
+    #[arg(long, value_enum, default_value = "uefi")]
+    pub(crate) firmware: Firmware,
+    /// Memory
+    #[arg(long, short, default_value = "1G")]
+    pub(crate) memory: Size,
+    /// Processors
+    #[arg(long, default_value_t = 2)]
+    pub(crate) cpus: u8,
+    /// What the disk is attached to
+    #[arg(long, value_enum, default_value = "virtio")]
+    pub(crate) disk: Disk,
+    /// Forward a TCP port of this host: HOST:GUEST; may be repeated
+    #[arg(long, short, value_name = "HOST:GUEST")]
+    pub(crate) forward: Vec<Forward>,
+    /// Wait for `login`, `ssh`, or a URL of the guest (`http://:80/`), then stop; may be repeated
+    #[arg(long, short, value_name = "WHAT")]
+    pub(crate) until: Vec<Until>,
+    /// Run a command in the guest over SSH once it is ready; its exit status becomes ours
+    #[arg(long, value_name = "COMMAND", num_args = 1.., allow_hyphen_values = true)]
+    pub(crate) exec: Option<Vec<String>>,
+    /// Stay after readiness
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// Serial console
+    #[arg(long, value_enum, default_value = "hidden")]
+    pub(crate) console: Console,
+    /// Keep what the guest writes in the image, instead of throwing it away
+    #[arg(long)]
+    pub(crate) writable: bool,
+    /// Acceleration
+    #[arg(long, value_enum, default_value = "auto")]
+    pub(crate) accel: Accel,
+    /// Seconds to wait for readiness
+    #[arg(long, default_value_t = 300)]
+    pub(crate) timeout: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ssh {
+    /// Name of the machine; not needed while only one runs
+    #[arg(long, short)]
+    pub(crate) name: Option<String>,
+    /// User to log in as
+    #[arg(long, short, default_value = "root")]
+    pub(crate) user: String,
+    /// Command to run instead of a shell
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) command: Vec<String>,
+}
+
+/// File systems that can be written.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum FileSystem {
+    /// ext4
+    Ext4,
+    /// FAT16 or FAT32, by size
+    Vfat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Mkfs {
+    /// Kind of file system
+    #[arg(value_enum)]
+    pub(crate) kind: FileSystem,
+    /// Folder, tar archive, or `-` for a tar archive on standard input
+    pub(crate) source: PathBuf,
+    /// Image to write
+    pub(crate) output: PathBuf,
+    /// Size of the file system; as small as the content allows unless given
+    #[arg(long, short)]
+    pub(crate) size: Option<Size>,
+    /// Volume label
+    #[arg(long, short = 'L', default_value = "")]
+    pub(crate) label: String,
+    /// UUID; made from the content's names unless given (vfat: its first 4 bytes are the serial number)
+    #[arg(long, short = 'U')]
+    pub(crate) uuid: Option<String>,
+    /// Time of the file system itself, seconds since 1970
+    #[arg(long, env = "SOURCE_DATE_EPOCH", default_value_t = 0)]
+    pub(crate) epoch: i64,
+    /// Everything is owned by root, whoever owns the folder (tar archives keep their owners)
+    #[arg(long)]
+    pub(crate) root_owner: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// Shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Docs {
+    /// Folder
+    pub(crate) folder: PathBuf,
+    /// Write nothing; fail if a file there differs
+    #[arg(long)]
+    pub(crate) check: bool,
+}

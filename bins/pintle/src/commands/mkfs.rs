@@ -1,0 +1,49 @@
+use crate::Outcome;
+use crate::arguments::{FileSystem, Mkfs};
+use crate::environment::open_cache;
+use crate::report::{Failure, FailureKind, Reporter};
+use pintle_flows::mkfs::{Kind, MkfsError, Request, mkfs};
+use pintle_model::{Size, Timestamp};
+use pintle_world::Store;
+use pintle_world::host_tree::Ownership;
+use serde_json::json;
+use std::process::ExitCode;
+
+pub(crate) fn run(arguments: &Mkfs, reporter: &Reporter) -> Outcome {
+    let uuid = match arguments.uuid.as_deref().map(uuid::Uuid::parse_str) {
+        None => None,
+        Some(Ok(uuid)) => Some(uuid),
+        Some(Err(error)) => return Err(Failure::new(FailureKind::Usage, format!("--uuid: {error}"))),
+    };
+    let request = Request {
+        kind: match arguments.kind {
+            FileSystem::Ext4 => Kind::Ext4,
+            FileSystem::Vfat => Kind::Vfat,
+        },
+        source: arguments.source.clone(),
+        output: arguments.output.clone(),
+        size: arguments.size,
+        label: arguments.label.clone(),
+        uuid,
+        epoch: Timestamp::from_secs(arguments.epoch),
+        ownership: if arguments.root_owner { Ownership::Root } else { Ownership::Kept },
+    };
+    let store = Store::open(&open_cache()?);
+    let written = mkfs(&request, &store, &mut std::io::stdin().lock()).map_err(explain)?;
+    let text = format!(
+        "wrote {} ({}, {} entries)",
+        written.path.display(),
+        Size(written.size),
+        written.entries
+    );
+    reporter.result(&text, &json!(written));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn explain(error: MkfsError) -> Failure {
+    let kind = match error {
+        MkfsError::Tar(_) | MkfsError::Ext4(_) | MkfsError::Vfat(_) => FailureKind::BadInput,
+        _ => FailureKind::Failed,
+    };
+    Failure::new(kind, error)
+}

@@ -1,0 +1,14 @@
+//! One file per command: arguments to a flow, its outcome to a report.
+
+pub(crate) mod build;
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod docs;
+pub(crate) mod explain;
+pub(crate) mod lock;
+pub(crate) mod mkfs;
+pub(crate) mod new;
+pub(crate) mod options;
+pub(crate) mod run;
+pub(crate) mod show;
+pub(crate) mod ssh;

@@ -1,0 +1,98 @@
+//! What the process inherits: read here once, handed down as values.
+
+use crate::progress::Downloads;
+use crate::report::{Failure, FailureKind, Reporter};
+use pintle_flows::supply::Supply;
+use pintle_world::clock::{Clock, now};
+use pintle_world::fetch::{ProxySettings, Settings};
+use pintle_world::{Cache, Fetcher, Store};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// The cache of downloads and unpacked packages: `$PINTLE_CACHE_DIR`, else `$XDG_CACHE_HOME/pintle`, else
+/// `~/.cache/pintle`.
+pub(crate) fn open_cache() -> Result<Cache, Failure> {
+    let root = Cache::default_root(|name| std::env::var_os(name)).ok_or_else(|| {
+        Failure::new(FailureKind::Failed, "no folder for the cache: neither PINTLE_CACHE_DIR nor HOME is set")
+            .hint("PINTLE_CACHE_DIR=/var/tmp/pintle pintle …")
+    })?;
+    Cache::open(root).map_err(|error| Failure::new(FailureKind::Failed, error))
+}
+
+/// Folder of notes on running machines; private to the user.
+pub(crate) fn runtime_folder() -> PathBuf {
+    let base = variable("XDG_RUNTIME_DIR").map(|folder| folder.join("pintle"));
+    base.unwrap_or_else(|| {
+        let uid = rustix::process::getuid().as_raw();
+        std::env::temp_dir().join(format!("pintle-{uid}"))
+    })
+}
+
+/// Set by Ctrl-C and SIGTERM: flows look at it and stop where nothing is lost. A second Ctrl-C ends the process at once.
+pub(crate) fn interrupted() -> Arc<AtomicBool> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        // Order matters: the first signal sees the flag unset and only sets it.
+        let second = signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&flag));
+        let first = signal_hook::flag::register(signal, Arc::clone(&flag));
+        if first.is_err() || second.is_err() {
+            // Without handlers the default action (end at once) still loses nothing: outputs appear by rename.
+            break;
+        }
+    }
+    flag
+}
+
+/// Everything outside the process that a flow may need, opened once.
+pub(crate) struct Outside {
+    cache: Cache,
+    store: Store,
+    fetcher: Fetcher,
+    progress: Downloads,
+    apt_sources: Vec<(String, String)>,
+    clock: Clock,
+}
+
+impl Outside {
+    /// Opens the cache and reads what the process inherits. `offline`: only what was downloaded before is used.
+    pub(crate) fn new(reporter: &Reporter, offline: bool) -> Result<Self, Failure> {
+        let failed = |error: &dyn std::fmt::Display| Failure::new(FailureKind::Failed, error.to_string());
+        let cache = open_cache()?;
+        let proxy = ProxySettings::from_environment(|name| std::env::var(name).ok());
+        let settings = Settings { proxy, offline, ..Settings::default() };
+        let fetcher = Fetcher::new(&cache, settings, interrupted()).map_err(|error| failed(&error))?;
+        let apt_sources = pintle_world::files::apt_sources().map_err(|error| failed(&error))?;
+        let store = Store::open(&cache);
+        let progress = Downloads::new(reporter);
+        Ok(Self { cache, store, fetcher, progress, apt_sources, clock: Clock::start() })
+    }
+
+    /// As flows take it.
+    pub(crate) fn supply(&self) -> Supply<'_> {
+        Supply {
+            cache: &self.cache,
+            store: &self.store,
+            fetcher: &self.fetcher,
+            progress: &self.progress,
+            apt_sources: &self.apt_sources,
+            threads: std::thread::available_parallelism().map_or(2, usize::from),
+            now: now(),
+            clock: self.clock,
+        }
+    }
+
+    /// The progress bar.
+    pub(crate) fn progress(&self) -> &Downloads {
+        &self.progress
+    }
+
+    /// Takes the progress bar away.
+    pub(crate) fn done(&self) {
+        self.progress.done();
+    }
+}

@@ -1,0 +1,145 @@
+//! The edge: kind, chain, hints. Kinds choose the exit status; hints are the next command.
+
+use anstream::{eprintln, println};
+use owo_colors::OwoColorize as _;
+use serde_json::{Value, json};
+use std::error::Error;
+use std::process::ExitCode;
+
+/// What kind of failure it is; the exit status of design decision 14.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FailureKind {
+    /// 1: could not be done.
+    Failed,
+    /// 2: the command line.
+    Usage,
+    /// 3: definition, lock, user-data.
+    BadInput,
+    /// 4: verification or policy.
+    Refused,
+}
+
+impl FailureKind {
+    fn code(self) -> u8 {
+        match self {
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::BadInput => 3,
+            Self::Refused => 4,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Usage => "usage",
+            Self::BadInput => "bad-input",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// Why a command did not do what was asked.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    kind: FailureKind,
+    error: Box<dyn Error>,
+    hints: Vec<String>,
+    details: Option<Value>,
+}
+
+impl Failure {
+    /// A failure of `kind`.
+    pub(crate) fn new(kind: FailureKind, error: impl Into<Box<dyn Error>>) -> Self {
+        Self { kind, error: error.into(), hints: Vec::new(), details: None }
+    }
+
+    /// Adds what to do next.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Adds what machines want to know beyond the messages.
+    pub(crate) fn details(mut self, details: Value) -> Self {
+        self.details = Some(details);
+        self
+    }
+
+    /// Messages from the outside in, without repetition.
+    fn chain(&self) -> Vec<String> {
+        let mut chain = vec![self.error.to_string()];
+        let mut at = self.error.source();
+        while let Some(error) = at {
+            let text = error.to_string();
+            if !chain.last().is_some_and(|last| last.contains(&text)) {
+                chain.push(text);
+            }
+            at = error.source();
+        }
+        chain
+    }
+}
+
+/// Where reports go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reporter {
+    json: bool,
+    quiet: bool,
+}
+
+impl Reporter {
+    pub(crate) fn new(json: bool, quiet: bool) -> Self {
+        Self { json, quiet }
+    }
+
+    /// True when people read along: progress may be drawn.
+    pub(crate) fn talks(&self) -> bool {
+        !self.quiet && !self.json
+    }
+
+    pub(crate) fn json(&self) -> bool {
+        self.json
+    }
+
+    /// A line for people, on standard error.
+    pub(crate) fn say(&self, text: &str) {
+        if self.talks() {
+            eprintln!("{text}");
+        }
+    }
+
+    /// The result of a command: text for people, or the same for machines.
+    pub(crate) fn result(&self, text: &str, machine: &Value) {
+        if self.json {
+            println!("{machine:#}");
+        } else if !text.is_empty() && !self.quiet {
+            println!("{}", text.trim_end());
+        }
+    }
+
+    /// Output that was asked for by itself (a document, a script): printed even when quiet.
+    pub(crate) fn print(&self, text: &str) {
+        println!("{}", text.trim_end());
+    }
+
+    /// Reports a failure and gives its exit status.
+    pub(crate) fn fail(&self, failure: &Failure) -> ExitCode {
+        let chain = failure.chain();
+        if self.json {
+            let machine = json!({"error": {
+                "kind": failure.kind.name(), "messages": chain, "hints": failure.hints, "details": failure.details,
+            }});
+            println!("{machine:#}");
+        } else {
+            eprintln!("{} {}", "error:".red().bold(), chain[0].trim_end());
+            for cause in &chain[1..] {
+                eprintln!("  {} {}", "because:".bold(), cause.trim_end());
+            }
+            for hint in &failure.hints {
+                eprintln!("  {} {hint}", "next:".cyan().bold());
+            }
+        }
+        ExitCode::from(failure.kind.code())
+    }
+}

@@ -1,0 +1,7 @@
+//! The program as its users meet it: real archive, real images, real boots. One binary, so that what is expensive
+//! (an image, a virtual machine) is made once and shared.
+
+mod common;
+mod image;
+mod reproducible;
+mod vm;

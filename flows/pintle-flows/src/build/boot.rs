@@ -1,0 +1,149 @@
+//! What starts the system: kernel, initrd, and the files of the boot packages.
+
+use crate::unpack::Unpacked;
+use pintle_assemble::initrd::{self, InitrdError, InitrdOptions, Root};
+use pintle_boot::grub::Files;
+use pintle_image::{BootFiles, EfiFiles, GrubFiles};
+use pintle_model::{Blob, Contents, Kind, System, Timestamp, Tree, TreeError, TreePath, WriteAll};
+use pintle_package::EntryKind;
+use std::io;
+
+/// Packages whose files enter the boot chain, locked with the role `boot`.
+#[must_use]
+pub fn boot_packages(system: &System) -> Vec<&'static str> {
+    let mut packages = Vec::new();
+    if system.kernel.package.is_some() {
+        if system.image.bios {
+            packages.push("grub-pc-bin");
+        }
+        if system.image.uefi {
+            packages.push("systemd-boot-efi");
+        }
+    }
+    packages
+}
+
+/// The system cannot be made to start.
+#[derive(Debug, thiserror::Error)]
+pub enum BootError {
+    /// No kernel in the tree, though the definition names its package.
+    #[error("package {package} brought no kernel: there is no /boot/vmlinuz-*")]
+    NoKernel {
+        /// The kernel package of the definition.
+        package: String,
+    },
+    /// Several kernels.
+    #[error("several kernels are installed ({releases}); one is needed to boot")]
+    SeveralKernels {
+        /// Their releases.
+        releases: String,
+    },
+    /// A boot package lacks a file.
+    #[error("package {package} has no {path}")]
+    Missing {
+        /// The package.
+        package: &'static str,
+        /// What was looked for.
+        path: String,
+    },
+    /// The initrd.
+    #[error("cannot assemble the initrd")]
+    Initrd(#[from] InitrdError),
+    /// The initrd as an archive.
+    #[error("cannot write the initrd")]
+    Cpio(#[from] pintle_fs::cpio::Error),
+    /// Compressing it.
+    #[error("cannot compress the initrd")]
+    Compress(#[from] io::Error),
+    /// An edit of the tree.
+    #[error("cannot prepare the tree for booting")]
+    Tree(#[from] TreeError),
+}
+
+/// Level at which the initrd is packed: most of what 19 gains at a twentieth of its time.
+const INITRD_LEVEL: i32 = 12;
+
+/// Everything that starts `system`; none when it has no kernel. `grub` gives the files of GRUB's package.
+///
+/// # Errors
+/// [`BootError`].
+pub(super) fn files<'a>(
+    system: &System,
+    tree: &Tree,
+    packages: &[Unpacked],
+    grub: &'a Files<'a>,
+    contents: &dyn Contents,
+    epoch: Timestamp,
+) -> Result<Option<BootFiles<'a>>, BootError> {
+    let Some(package) = &system.kernel.package else { return Ok(None) };
+    let (release, kernel) = kernel(tree, package)?;
+    let options = InitrdOptions {
+        arch: system.arch,
+        kernel_version: release.clone(),
+        root: Root::CommandLine { file_system: "ext4".to_owned() },
+        modules: system.kernel.initrd_modules.clone(),
+        epoch,
+    };
+    let initrd = initrd::assemble(tree, contents, &options)?;
+    let initrd = Some(pack(&initrd, contents)?);
+    let efi = if system.image.uefi { Some(efi_files(system, packages)?) } else { None };
+    let grub = system.image.bios.then_some(GrubFiles { files: grub });
+    Ok(Some(BootFiles { kernel, release, initrd, efi, grub }))
+}
+
+/// The release and the image of the only kernel in `/boot`.
+fn kernel(tree: &Tree, package: &str) -> Result<(String, Blob), BootError> {
+    let mut found = Vec::new();
+    for (name, id) in tree.children(&TreePath::literal("boot")) {
+        if let (Some(release), Kind::File(blob)) = (name.strip_prefix(b"vmlinuz-"), &tree.inode(id).kind) {
+            found.push((String::from_utf8_lossy(release).into_owned(), blob.clone()));
+        }
+    }
+    if found.len() > 1 {
+        let releases = found.iter().map(|(release, _)| release.as_str()).collect::<Vec<_>>().join(", ");
+        return Err(BootError::SeveralKernels { releases });
+    }
+    found.pop().ok_or_else(|| BootError::NoKernel { package: package.to_owned() })
+}
+
+/// The initrd as the kernel takes it: cpio, packed with zstd.
+fn pack(initrd: &Tree, contents: &dyn Contents) -> Result<Blob, BootError> {
+    let mut encoder = zstd::Encoder::new(Vec::new(), INITRD_LEVEL)?;
+    encoder.include_checksum(true)?;
+    let mut stream = WriteAll::new(encoder, contents);
+    let len = pintle_fs::cpio::write(initrd, &mut stream)?;
+    Ok(Blob::inline(stream.finish(len)?.finish()?))
+}
+
+fn efi_files(system: &System, packages: &[Unpacked]) -> Result<EfiFiles, BootError> {
+    let file = |name: String| {
+        let path = format!("usr/lib/systemd/boot/efi/{name}");
+        let missing = BootError::Missing { package: "systemd-boot-efi", path: format!("/{path}") };
+        find(packages, "systemd-boot-efi", &path).ok_or(missing)
+    };
+    let arch = system.arch.efi();
+    Ok(EfiFiles {
+        stub: file(format!("linux{arch}.efi.stub"))?,
+        systemd_boot: file(format!("systemd-boot{arch}.efi"))?,
+    })
+}
+
+/// A file of a package by its path.
+pub(super) fn find(packages: &[Unpacked], package: &str, path: &str) -> Option<Blob> {
+    let unpacked = packages.iter().find(|unpacked| unpacked.locked.name == package)?;
+    let entry = unpacked.deb.entries.iter().find(|entry| entry.path == path.as_bytes())?;
+    match &entry.kind {
+        EntryKind::File { offset, len, digest } => {
+            Some(Blob::at(unpacked.source, *offset, *len).with_digest(*digest))
+        }
+        _ => None,
+    }
+}
+
+/// A file of GRUB's package below `i386-pc/`, by name.
+pub(super) fn grub_file(packages: &[Unpacked], name: &str, contents: &dyn Contents) -> Option<Vec<u8>> {
+    /// The largest module has half a megabyte.
+    const MAX: u64 = 8 << 20;
+    let blob = find(packages, "grub-pc-bin", &format!("usr/lib/grub/i386-pc/{name}"))?;
+    blob.read(contents, MAX).ok()
+}

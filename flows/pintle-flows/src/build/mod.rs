@@ -1,0 +1,212 @@
+//! From a definition and its lock to an image. The journey of a package, from top to bottom (ARCHITECTURE.md).
+
+mod boot;
+mod copies;
+mod image;
+mod manifest;
+mod recipes;
+
+pub use boot::{BootError, boot_packages};
+pub use copies::CopyError;
+pub use manifest::{MANIFEST_SCHEMA, Manifest, OutputFile, Share};
+pub use recipes::{RecipeError, read as read_recipes};
+
+use crate::definition::Definition;
+use crate::outputs::{self, Output};
+use crate::pin::{LockMode, PinError, Pinned, pin};
+use crate::supply::Supply;
+use pintle_assemble::{AssembleErrors, Input, assemble};
+use pintle_image::{Finding, Inputs, PlanError, Severity, lint, plan};
+use pintle_model::{OutputFormat, PackageRole, Timestamp};
+use pintle_world::atomic::{self, AtomicError};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What to build and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The definition.
+    pub definition: &'a Definition,
+    /// The lock file; none: nowhere to keep it (a document from standard input), so it is made anew.
+    pub lock_file: Option<&'a Path>,
+    /// What may happen to it.
+    pub lock_mode: LockMode,
+    /// Folder for the image and its manifest.
+    pub output: &'a Path,
+    /// Formats; empty: the definition's.
+    pub formats: &'a [OutputFormat],
+}
+
+/// A step that was finished, for people who watch.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A step begins.
+    Step(&'static str),
+    /// The lock was made or changed.
+    Locked(crate::pin::Change),
+    /// Worth knowing.
+    Note(String),
+}
+
+/// What was built.
+#[derive(Debug)]
+pub struct Built {
+    /// Files, in the order of the formats.
+    pub outputs: Vec<Output>,
+    /// The manifest beside them.
+    pub manifest: PathBuf,
+    /// The plan that was carried out.
+    pub plan: pintle_image::Report,
+    /// What the linter found worth saying.
+    pub findings: Vec<Finding>,
+    /// How long each step took.
+    pub steps: Vec<(&'static str, Duration)>,
+}
+
+/// Why nothing was built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// Lock, archive, downloads.
+    #[error(transparent)]
+    Pin(#[from] PinError),
+    /// A file the definition copies.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
+    /// A recipe of the user's.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+    /// The packages do not make a system.
+    #[error(transparent)]
+    Assemble(#[from] AssembleErrors),
+    /// It cannot be made to start.
+    #[error(transparent)]
+    Boot(#[from] BootError),
+    /// It does not make a disk.
+    #[error("the image cannot be laid out:\n{}", list(.0))]
+    Plan(Vec<PlanError>),
+    /// The plan would make a bad disk.
+    #[error("the planned image would not work:\n{}", .0.iter().map(|f| format!("  {}", f.text)).collect::<Vec<_>>().join("\n"))]
+    Lint(Vec<Finding>),
+    /// An output.
+    #[error(transparent)]
+    Output(#[from] AtomicError),
+}
+
+fn list(errors: &[PlanError]) -> String {
+    let line = |error: &PlanError| {
+        let mut text = format!("  {error}");
+        let mut at = std::error::Error::source(error);
+        while let Some(cause) = at {
+            text += &format!(": {cause}");
+            at = cause.source();
+        }
+        text
+    };
+    errors.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Builds. Outputs appear when they are whole; nothing else is left behind.
+///
+/// # Errors
+/// [`BuildError`].
+pub fn build(
+    request: &Request<'_>,
+    supply: &Supply<'_>,
+    tell: &mut dyn FnMut(Event),
+) -> Result<Built, BuildError> {
+    let system = request.definition.system();
+    let folder = request.definition.folder.as_path();
+    let mut steps = Steps::default();
+    // Places are tried first: nobody waits for a download to hear that the folder cannot be written.
+    pintle_world::files::make_folder(request.output).map_err(|e| AtomicError::new(request.output, e))?;
+    let recipes = read_recipes(folder)?;
+
+    steps.begin("packages", tell, supply);
+    let Pinned { lock, text, packages, change } =
+        pin(request.definition, request.lock_file, request.lock_mode, &recipes, supply)?;
+    change.into_iter().for_each(|change| tell(Event::Locked(change)));
+    let epoch = system.image.epoch.unwrap_or_else(|| crate::pin::snapshot_time(&lock));
+
+    steps.begin("tree", tell, supply);
+    let host_files = copies::read(system, folder, supply.store)?;
+    let installed = crate::pin::for_assembly(&packages, PackageRole::System);
+    let assembled = assemble(&Input {
+        system,
+        packages: &installed,
+        users: &lock.users,
+        groups: &lock.groups,
+        contents: supply.store,
+        epoch: Timestamp::from_secs(epoch),
+        host_files: &host_files,
+        recipes: &recipes,
+    })?;
+    assembled.report.warnings.iter().for_each(|warning| tell(Event::Note(warning.clone())));
+
+    steps.begin("boot files", tell, supply);
+    let grub = |name: &str| boot::grub_file(&packages, name, supply.store);
+    let time = Timestamp::from_secs(epoch);
+    let boot = boot::files(system, &assembled.tree, &packages, &grub, supply.store, time)?;
+
+    steps.begin("plan", tell, supply);
+    let root = assembled.tree;
+    let inputs = Inputs { system, lock: &lock, root, boot, epoch, contents: supply.store };
+    let plan = plan(inputs).map_err(BuildError::Plan)?;
+    let findings = lint(&plan, supply.store);
+    if findings.iter().any(|finding| finding.severity == Severity::Error) {
+        return Err(BuildError::Lint(findings));
+    }
+
+    steps.begin("image", tell, supply);
+    let formats = if request.formats.is_empty() { &system.image.formats } else { request.formats };
+    let image = image::Image { plan: &plan };
+    let mut written = Vec::new();
+    for format in formats {
+        written.push(outputs::write(
+            &image,
+            supply.store,
+            request.output,
+            &system.name,
+            *format,
+            supply.threads,
+        )?);
+    }
+    let manifest = request.output.join(format!("{}.json", system.name));
+    let facts = manifest::Facts {
+        system,
+        lock: &lock,
+        lock_text: &text,
+        epoch,
+        plan: &plan,
+        findings: &findings,
+        report: &assembled.report,
+        outputs: &written,
+    };
+    atomic::write(&manifest, &manifest::text(&facts))?;
+    Ok(Built { outputs: written, manifest, plan: plan.report, findings, steps: steps.end(supply) })
+}
+
+/// How long each step takes.
+#[derive(Default)]
+struct Steps {
+    done: Vec<(&'static str, Duration)>,
+    current: Option<(&'static str, Duration)>,
+}
+
+impl Steps {
+    fn begin(&mut self, name: &'static str, tell: &mut dyn FnMut(Event), supply: &Supply<'_>) {
+        self.close(supply);
+        self.current = Some((name, supply.clock.elapsed()));
+        tell(Event::Step(name));
+    }
+
+    fn close(&mut self, supply: &Supply<'_>) {
+        if let Some((name, start)) = self.current.take() {
+            self.done.push((name, supply.clock.elapsed().saturating_sub(start)));
+        }
+    }
+
+    fn end(mut self, supply: &Supply<'_>) -> Vec<(&'static str, Duration)> {
+        self.close(supply);
+        self.done
+    }
+}

@@ -1,0 +1,214 @@
+//! Locked packages to unpacked ones: fetched by digest, verified while they stream, unpacked once into the store.
+
+use crate::supply::{CONNECTIONS, Supply};
+use pintle_model::{LockedPackage, SourceId, Verified};
+use pintle_package::deb::{self, DebError, Limits};
+use pintle_package::{PackSink, UNPACK_FORMAT, UnpackedDeb};
+use pintle_world::fetch::{FetchError, Job, Place};
+use pintle_world::store::StoreError;
+use pintle_world::{Expected, Mirror, PackWriter};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError, mpsc};
+
+/// A package whose files can be read.
+#[derive(Clone, Debug)]
+pub struct Unpacked {
+    /// Its line in the lock.
+    pub locked: LockedPackage,
+    /// Its index.
+    pub deb: UnpackedDeb,
+    /// The pack with its file bytes.
+    pub source: SourceId,
+}
+
+/// Where a lock's packages may be had.
+#[derive(Clone, Debug, Default)]
+pub struct Mirrors {
+    /// By suite.
+    pub by_suite: BTreeMap<String, Mirror>,
+    /// Archives of old versions, by suite: asked for what the mirror no longer has.
+    pub snapshots: BTreeMap<String, Mirror>,
+}
+
+/// A package cannot be had or read.
+#[derive(Debug, thiserror::Error)]
+pub enum UnpackError {
+    /// Not to be had.
+    #[error("cannot fetch package {package} {version} (suite {suite})")]
+    Fetch {
+        /// The package.
+        package: String,
+        /// Its version.
+        version: String,
+        /// Its suite.
+        suite: String,
+        /// Why.
+        #[source]
+        source: FetchError,
+    },
+    /// The lock names a suite the definition does not have.
+    #[error("package {package} is locked from suite {suite}, which the definition does not have")]
+    Suite {
+        /// The package.
+        package: String,
+        /// The suite.
+        suite: String,
+    },
+    /// It is no good package.
+    #[error("cannot unpack package {package} ({})", path.display())]
+    Deb {
+        /// The package.
+        package: String,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: DebError,
+    },
+    /// The file cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// All of `locked`, in its order. What the store has is opened; the rest is fetched over several connections and
+/// unpacked on `supply.threads` while further downloads go on. After the first failure nothing new is begun.
+///
+/// # Errors
+/// [`UnpackError`] of the first package, in the lock's order, that failed.
+pub fn unpack(
+    locked: &[LockedPackage],
+    mirrors: &Mirrors,
+    supply: &Supply<'_>,
+) -> Result<Vec<Unpacked>, UnpackError> {
+    let mut done: Vec<Option<Unpacked>> = Vec::with_capacity(locked.len());
+    let mut missing = Vec::new();
+    for (index, package) in locked.iter().enumerate() {
+        let found = open(package, supply)?;
+        if found.is_none() {
+            missing.push((index, package, job(package, mirrors)?));
+        }
+        done.push(found);
+    }
+    // Largest first: the last thread to finish then has little left to do.
+    missing.sort_by_key(|(_, package, _)| std::cmp::Reverse(package.size));
+    for (index, result) in work(&missing, supply) {
+        done[index] = Some(result?);
+    }
+    Ok(done.into_iter().flatten().collect())
+}
+
+type Missing<'a> = (usize, &'a LockedPackage, Job);
+
+/// Fetches and unpacks; results sorted by place in the lock.
+fn work(missing: &[Missing<'_>], supply: &Supply<'_>) -> Vec<(usize, Result<Unpacked, UnpackError>)> {
+    let results = Mutex::new(Vec::with_capacity(missing.len()));
+    let next = AtomicUsize::new(0);
+    let failed = AtomicUsize::new(0);
+    let (sender, receiver) = mpsc::channel::<(usize, &LockedPackage, Verified<PathBuf>)>();
+    let receiver = Mutex::new(receiver);
+    let keep = |index: usize, result: Result<Unpacked, UnpackError>| {
+        if result.is_err() {
+            failed.fetch_add(1, Ordering::Relaxed);
+        }
+        results.lock().unwrap_or_else(PoisonError::into_inner).push((index, result));
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..CONNECTIONS.min(missing.len()) {
+            let sender = sender.clone();
+            let (next, failed, keep) = (&next, &failed, &keep);
+            scope.spawn(move || {
+                while failed.load(Ordering::Relaxed) == 0
+                    && let Some((index, package, job)) = missing.get(next.fetch_add(1, Ordering::Relaxed))
+                {
+                    match supply.fetcher.fetch_job(job, supply.progress) {
+                        // The receiver lives as long as the scope.
+                        Ok(file) => drop(sender.send((*index, *package, file))),
+                        Err(source) => keep(*index, Err(not_fetched(package, source))),
+                    }
+                }
+            });
+        }
+        drop(sender);
+        for _ in 0..supply.threads.min(missing.len()) {
+            scope.spawn(|| {
+                loop {
+                    let job = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                    let Ok((index, package, file)) = job else { return };
+                    keep(index, unpack_one(package, &file, supply));
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_by_key(|(index, _)| *index);
+    results
+}
+
+fn not_fetched(package: &LockedPackage, source: FetchError) -> UnpackError {
+    UnpackError::Fetch {
+        package: package.name.clone(),
+        version: package.version.clone(),
+        suite: package.suite.clone(),
+        source,
+    }
+}
+
+fn job(package: &LockedPackage, mirrors: &Mirrors) -> Result<Job, UnpackError> {
+    let suite = &package.suite;
+    let unknown = || UnpackError::Suite { package: package.name.clone(), suite: suite.clone() };
+    let mirror = mirrors.by_suite.get(suite).ok_or_else(unknown)?;
+    let places = [Some(mirror), mirrors.snapshots.get(suite)];
+    let place = |mirror: &Mirror| Place { mirror: mirror.clone(), path: package.path.clone() };
+    let expected = Expected { sha256: package.sha256, size: package.size };
+    Ok(Job { places: places.into_iter().flatten().map(place).collect(), expected })
+}
+
+/// The package as the store has it; `None` when it has not, or an index this build cannot read.
+fn open(package: &LockedPackage, supply: &Supply<'_>) -> Result<Option<Unpacked>, UnpackError> {
+    let Some(pack) = supply.store.open_pack(&package.sha256, UNPACK_FORMAT)? else { return Ok(None) };
+    let deb = UnpackedDeb::from_bytes(&pack.index).ok();
+    Ok(deb.map(|deb| Unpacked { locked: package.clone(), deb, source: pack.source }))
+}
+
+fn unpack_one(
+    package: &LockedPackage,
+    file: &Verified<PathBuf>,
+    supply: &Supply<'_>,
+) -> Result<Unpacked, UnpackError> {
+    let path: &Path = file.get();
+    let failed = |source| UnpackError::Read { path: path.to_owned(), source };
+    let reader = pintle_world::files::open(path).map_err(failed)?;
+    let mut pack = IntoPack(supply.store.create_pack(&package.sha256, UNPACK_FORMAT)?);
+    let deb = deb::unpack(reader, &Limits::default(), &mut pack).map_err(|source| UnpackError::Deb {
+        package: package.name.clone(),
+        path: path.to_owned(),
+        source,
+    })?;
+    let pack = pack.0.finish(deb.to_bytes())?;
+    Ok(Unpacked { locked: package.clone(), deb, source: pack.source })
+}
+
+/// The store's pack as the package format knows it.
+struct IntoPack<'a>(PackWriter<'a>);
+
+impl PackSink for IntoPack<'_> {
+    fn begin(&mut self) -> io::Result<u64> {
+        self.0.begin()
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.append(bytes)
+    }
+}

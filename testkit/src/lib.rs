@@ -1,1 +1,3 @@
-//! (empty)
+//! What tests share.
+
+pub mod archive;

@@ -1,11 +1,13 @@
 //! Control text: what is read, what is refused and how, and that nothing makes the parsers panic.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic like tests")]
 
+use pintle_model::Limit;
+use pintle_package::compress::Compression;
 use pintle_package::control::deb822::{self, Dialect};
 use pintle_package::control::index::{self, MultiArch, Priority};
 use pintle_package::control::relations::Relations;
-use pintle_package::control::release::{Compression, Release};
+use pintle_package::control::release::Release;
 use pintle_package::control::{Limits, date};
-use pintle_model::Limit;
 use proptest::prelude::*;
 
 fn chain(error: &dyn std::error::Error) -> String {
@@ -57,7 +59,8 @@ fn reads_a_package() {
 
 #[test]
 fn compact_form_reads_back_as_the_same_records() {
-    let text = format!("{NGINX}\n{}", NGINX.replace("nginx\n", "base-files\nEssential: yes\nImportant: yes\n"));
+    let text =
+        format!("{NGINX}\n{}", NGINX.replace("nginx\n", "base-files\nEssential: yes\nImportant: yes\n"));
     let records = index::parse(&text, &Limits::default()).unwrap();
     let compact = index::compact(&records);
     assert_eq!(index::parse(&compact, &Limits::default()).unwrap(), records);
@@ -76,7 +79,11 @@ fn two_threads_read_as_one() {
     assert!(records.iter().enumerate().all(|(n, record)| record.name == format!("nginx-{n}")));
     assert_eq!(records.len(), 4000);
     for at in [10, 3990] {
-        let broken = text.replacen(&format!("Package: nginx-{at}\nVersion"), &format!("Package: nginx-{at}\nversion: 1\nVersion"), 1);
+        let broken = text.replacen(
+            &format!("Package: nginx-{at}\nVersion"),
+            &format!("Package: nginx-{at}\nversion: 1\nVersion"),
+            1,
+        );
         let error = index::parse(&broken, &Limits::default()).unwrap_err().to_string();
         assert_eq!(error, format!("line {}: package `nginx-{at}` has field `Version` twice", at * 17 + 3));
     }
@@ -119,18 +126,24 @@ fn limits_and_encoding_are_refused_with_their_place() {
 
 #[test]
 fn comments_and_continuations_of_sources_files() {
-    let text = "# head\nTypes: deb\n# between\nURIs: a\n# inside\n b\n \n# only a comment\n\n\nSuites:\n x\n y\n";
+    let text =
+        "# head\nTypes: deb\n# between\nURIs: a\n# inside\n b\n \n# only a comment\n\n\nSuites:\n x\n y\n";
     let stanzas = deb822::stanzas(text, Dialect::Sources, &Limits::default()).unwrap();
     assert_eq!(stanzas.len(), 2);
     assert_eq!(stanzas[0].get("uris").unwrap().words().collect::<Vec<_>>(), ["a", "b"]);
     assert_eq!(stanzas[1].line, 11);
-    assert_eq!(stanzas[1].get("Suites").unwrap().lines().collect::<Vec<_>>(), [(11, ""), (12, "x"), (13, "y")]);
+    assert_eq!(
+        stanzas[1].get("Suites").unwrap().lines().collect::<Vec<_>>(),
+        [(11, ""), (12, "x"), (13, "y")]
+    );
 }
 
 #[test]
 fn relations_apply_to_architectures() {
     let applies = |text, arch| Relations::new(text).unwrap().flat().next().unwrap().applies_to(arch);
-    assert!(applies("a", "amd64") && applies("a [amd64 arm64]", "arm64") && applies("a [linux-any]", "amd64"));
+    assert!(
+        applies("a", "amd64") && applies("a [amd64 arm64]", "arm64") && applies("a [linux-any]", "amd64")
+    );
     assert!(applies("a [any-amd64] <!nocheck> <cross>", "amd64") && applies("a [!i386]", "amd64"));
     assert!(!applies("a [i386]", "amd64") && !applies("a [!amd64 !i386]", "amd64"));
 }
@@ -191,7 +204,9 @@ fn dates_go_both_ways() {
         assert_eq!(date::parse_rfc3339(&date::rfc3339(seconds)), Some(seconds));
     }
     assert_eq!(date::rfc3339(1_709_251_199), "2024-02-29T23:59:59Z");
-    for bad in ["Thu, 30 Feb 2024 00:00:00 UTC", "Thu, 29 Feb 2023 00:00:00 UTC", "Thu, 1 Jan 1970 24:00:00 UTC", ""] {
+    for bad in
+        ["Thu, 30 Feb 2024 00:00:00 UTC", "Thu, 29 Feb 2023 00:00:00 UTC", "Thu, 1 Jan 1970 24:00:00 UTC", ""]
+    {
         assert!(date::parse(bad).is_err(), "{bad}");
     }
 }

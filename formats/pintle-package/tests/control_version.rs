@@ -1,4 +1,5 @@
 //! The order of versions against dpkg itself.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic like tests")]
 
 use pintle_package::control::version::{Version, compare};
 use std::cmp::Ordering;
@@ -17,8 +18,30 @@ impl Dice {
 
     fn version(&mut self) -> String {
         const PIECES: [&str; 24] = [
-            "0", "1", "2", "9", "10", "00", "01", "a", "b", "z", "A", "Z", "~", "~~", "+", ".", ".0", "rc", "~rc1",
-            "+b1", "+deb13u1", "dfsg", "2024", "99999999999999999999",
+            "0",
+            "1",
+            "2",
+            "9",
+            "10",
+            "00",
+            "01",
+            "a",
+            "b",
+            "z",
+            "A",
+            "Z",
+            "~",
+            "~~",
+            "+",
+            ".",
+            ".0",
+            "rc",
+            "~rc1",
+            "+b1",
+            "+deb13u1",
+            "dfsg",
+            "2024",
+            "99999999999999999999",
         ];
         let mut text = String::new();
         if self.below(4) == 0 {
@@ -108,8 +131,23 @@ fn orders_thousands_of_pairs_as_dpkg_does() {
 fn accepts_what_dpkg_accepts() {
     let mut dice = Dice(42);
     let mut texts: Vec<String> = (0..150).map(|_| dice.version()).collect();
-    for text in ["", ":1", "1:", "a1", "-1", "1-", "x:1", "1:2:3", "1-1:1", "1 2", "1_2", "-", "1:-1", "2147483648:1", "é"]
-    {
+    for text in [
+        "",
+        ":1",
+        "1:",
+        "a1",
+        "-1",
+        "1-",
+        "x:1",
+        "1:2:3",
+        "1-1:1",
+        "1 2",
+        "1_2",
+        "-",
+        "1:-1",
+        "2147483648:1",
+        "é",
+    ] {
         texts.push(text.to_owned());
     }
     for text in texts {

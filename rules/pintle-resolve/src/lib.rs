@@ -1,1 +1,26 @@
-//! (empty)
+//! From what the archive offers and what a system asks for to a lock: the Debian solver and its explanations, the
+//! lock's text, where the machine's own apt sources point, whether a release is fresh.
+//!
+//! Every answer depends on the arguments alone.
+
+pub mod apt_sources;
+mod explain;
+mod explain_text;
+pub mod freshness;
+mod lock_diff;
+pub mod lockfile;
+mod minimal;
+mod provider;
+mod request;
+mod request_digest;
+mod solve;
+mod suggest;
+mod universe;
+mod view;
+
+pub use explain::{Cause, Explanation, Reason, Why};
+pub use lock_diff::LockDiff;
+pub use request::{BadSpec, PackageSpec, Pin};
+pub use request_digest::request_digest;
+pub use solve::{Picked, Request, RequestProblem, Solution, Unsolvable, solve};
+pub use universe::{ForeignPackage, Offer, PackageId, SuiteIndex, Universe};

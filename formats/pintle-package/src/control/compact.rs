@@ -39,11 +39,5 @@ fn stanza(out: &mut String, record: &PackageRecord<'_>) -> std::fmt::Result {
     for (name, relations) in relations.into_iter().filter(|(_, relations)| !relations.is_empty()) {
         writeln!(out, "{name}: {}", relations.as_str())?;
     }
-    writeln!(
-        out,
-        "Filename: {}\nSize: {}\nSHA256: {}\n",
-        record.filename,
-        record.size,
-        record.sha256.hex()
-    )
+    writeln!(out, "Filename: {}\nSize: {}\nSHA256: {}\n", record.filename, record.size, record.sha256.hex())
 }

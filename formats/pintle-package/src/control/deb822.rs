@@ -38,7 +38,10 @@ impl<'a> Field<'a> {
     pub fn lines(&self) -> impl Iterator<Item = (u64, &'a str)> + use<'a> {
         let first = self.line;
         // A continuation starts with a blank, so a line that starts with `#` can only be a comment.
-        (first..).zip(self.value.split('\n')).filter(|(_, line)| !line.starts_with('#')).map(|(n, l)| (n, l.trim()))
+        (first..)
+            .zip(self.value.split('\n'))
+            .filter(|(_, line)| !line.starts_with('#'))
+            .map(|(n, l)| (n, l.trim()))
     }
 
     /// The words of the value, comments left out.
@@ -275,11 +278,7 @@ pub(super) fn excerpt(line: &str) -> String {
 ///
 /// # Errors
 /// At the first line that leaves the format, or the second field of a name.
-pub fn stanzas<'a>(
-    text: &'a str,
-    dialect: Dialect,
-    limits: &Limits,
-) -> Result<Vec<Stanza<'a>>, Deb822Error> {
+pub fn stanzas<'a>(text: &'a str, dialect: Dialect, limits: &Limits) -> Result<Vec<Stanza<'a>>, Deb822Error> {
     let mut reader = Reader::new(text, dialect, limits);
     let mut stanzas = Vec::new();
     let mut fields: Vec<Field<'a>> = Vec::new();

@@ -3,8 +3,8 @@
 //! Reference: the Debian repository format, "Packages indices" (wiki.debian.org/DebianRepository/Format);
 //! deb-control(5).
 
-pub use super::compact::compact;
 use super::Limits;
+pub use super::compact::compact;
 use super::deb822::{Deb822Error, Dialect, Field, Reader, Token, excerpt};
 use super::relations::{BadRelation, Relations};
 use super::version::{BadVersion, Version};
@@ -362,12 +362,11 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Policy 5.6.7: letters, digits, `+ - .`, at least two characters, an alphanumeric one first. (Architectures are
-/// written in the same letters.)
+/// Policy 5.6.7: letters, digits, `+ - .`, an alphanumeric one first; like dpkg, without the policy's minimum length.
+/// (Architectures are written in the same letters.)
 #[must_use]
 pub fn is_package_name(text: &str) -> bool {
-    text.len() >= 2
-        && text.as_bytes()[0].is_ascii_alphanumeric()
+    text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
 }
 

@@ -156,7 +156,9 @@ impl Relation<'_> {
         let mut words = self.arches.split_ascii_whitespace().peekable();
         match words.peek() {
             None => true,
-            Some(first) if first.starts_with('!') => !words.any(|word| matches(word.trim_start_matches('!'), arch)),
+            Some(first) if first.starts_with('!') => {
+                !words.any(|word| matches(word.trim_start_matches('!'), arch))
+            }
             Some(_) => words.any(|word| matches(word, arch)),
         }
     }
@@ -251,9 +253,7 @@ fn constraint<'a>(inside: &'a str, relation: &str) -> Result<(Operator, Version<
         ">>" => Operator::Later,
         _ => return Err(BadRelation::Constraint(super::deb822::excerpt(relation))),
     };
-    let version = Version::new(inside[len..].trim_ascii_start()).map_err(|problem| BadRelation::Version {
-        relation: super::deb822::excerpt(relation),
-        problem,
-    })?;
+    let version = Version::new(inside[len..].trim_ascii_start())
+        .map_err(|problem| BadRelation::Version { relation: super::deb822::excerpt(relation), problem })?;
     Ok((operator, version))
 }

@@ -5,6 +5,7 @@
 use super::Limits;
 use super::date::{self, BadDate};
 use super::deb822::{self, Deb822Error, Dialect, Field, Stanza};
+use crate::compress::Compression;
 use pintle_model::Digest;
 use std::collections::BTreeMap;
 
@@ -42,19 +43,6 @@ pub struct ReleaseFile {
     pub size: u64,
     /// Digest.
     pub sha256: Digest,
-}
-
-/// How an index is compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Compression {
-    /// `.xz`
-    Xz,
-    /// `.zst`
-    Zstd,
-    /// `.gz`
-    Gzip,
-    /// Not at all.
-    None,
 }
 
 /// The file to fetch for an index.
@@ -134,7 +122,8 @@ impl Release {
             (Some(stanza), 0) => stanza,
             (last, more) => return Err(ReleaseError::Stanzas(more + usize::from(last.is_some()))),
         };
-        let words = |name| stanza.get(name).map(|f| f.words().map(str::to_owned).collect()).unwrap_or_default();
+        let words =
+            |name| stanza.get(name).map(|f| f.words().map(str::to_owned).collect()).unwrap_or_default();
         let text = |name| stanza.get(name).map(|f| f.value.to_owned()).unwrap_or_default();
         Ok(Self {
             suite: text("Suite"),
@@ -160,21 +149,18 @@ impl Release {
     /// True when the suite has the component, with or without the security archive's prefix.
     #[must_use]
     pub fn has_component(&self, component: &str) -> bool {
-        self.components.iter().any(|c| c == component || c.rsplit_once('/').is_some_and(|(_, c)| c == component))
+        self.components
+            .iter()
+            .any(|c| c == component || c.rsplit_once('/').is_some_and(|(_, c)| c == component))
     }
 
     /// The `Packages` index of a component, in the form that is quickest to have: smallest first.
     #[must_use]
     pub fn packages_index(&self, component: &str, arch: &str) -> Option<IndexFile> {
         let plain = format!("{component}/binary-{arch}/Packages");
-        let forms = [
-            (".xz", Compression::Xz),
-            (".zst", Compression::Zstd),
-            (".gz", Compression::Gzip),
-            ("", Compression::None),
-        ];
-        forms.into_iter().find_map(|(extension, compression)| {
-            let path = format!("{plain}{extension}");
+        let forms = [Compression::Xz, Compression::Zstd, Compression::Gzip, Compression::Plain];
+        forms.into_iter().find_map(|compression| {
+            let path = format!("{plain}{}", compression.extension());
             let file = *self.files.get(&path)?;
             let location = if self.by_hash {
                 format!("{component}/binary-{arch}/by-hash/SHA256/{}", file.sha256.hex())
@@ -189,7 +175,9 @@ impl Release {
 fn seconds(stanza: &Stanza<'_>, name: &'static str) -> Result<Option<i64>, ReleaseError> {
     stanza
         .get(name)
-        .map(|f| date::parse(f.value).map_err(|source| ReleaseError::Date { line: f.line, field: name, source }))
+        .map(|f| {
+            date::parse(f.value).map_err(|source| ReleaseError::Date { line: f.line, field: name, source })
+        })
         .transpose()
 }
 
@@ -197,17 +185,15 @@ fn switch(stanza: &Stanza<'_>, name: &'static str) -> Result<bool, ReleaseError>
     match stanza.get(name).map(|f| (f.value, f.line)) {
         None | Some(("no", _)) => Ok(false),
         Some(("yes", _)) => Ok(true),
-        Some((value, line)) => {
-            Err(ReleaseError::Switch { line, field: name, value: deb822::excerpt(value) })
-        }
+        Some((value, line)) => Err(ReleaseError::Switch { line, field: name, value: deb822::excerpt(value) }),
     }
 }
 
 fn files(field: &Field<'_>) -> Result<BTreeMap<String, ReleaseFile>, ReleaseError> {
     let mut files = BTreeMap::new();
     for (line, text) in field.lines().filter(|(_, text)| !text.is_empty()) {
-        let (path, file) = file(text)
-            .ok_or_else(|| ReleaseError::File { line, text: deb822::excerpt(text) })?;
+        let (path, file) =
+            file(text).ok_or_else(|| ReleaseError::File { line, text: deb822::excerpt(text) })?;
         if files.insert(path.to_owned(), file).is_some_and(|earlier| earlier != file) {
             return Err(ReleaseError::Ambiguous { line, path: deb822::excerpt(path) });
         }
@@ -220,5 +206,6 @@ fn file(text: &str) -> Option<(&str, ReleaseFile)> {
     let sha256 = words.next()?.parse().ok()?;
     let size = super::index::decimal(words.next()?)?;
     let path = words.next()?;
-    (words.next().is_none() && super::index::is_safe_path(path)).then_some((path, ReleaseFile { size, sha256 }))
+    (words.next().is_none() && super::index::is_safe_path(path))
+        .then_some((path, ReleaseFile { size, sha256 }))
 }

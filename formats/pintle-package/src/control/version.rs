@@ -108,14 +108,17 @@ pub fn compare(a: &str, b: &str) -> Ordering {
     let (b_epoch, b_rest) = b.split_once(':').unwrap_or(("0", b));
     let (a_upstream, a_revision) = a_rest.rsplit_once('-').unwrap_or((a_rest, ""));
     let (b_upstream, b_revision) = b_rest.rsplit_once('-').unwrap_or((b_rest, ""));
-    part(a_epoch, b_epoch).then_with(|| part(a_upstream, b_upstream)).then_with(|| part(a_revision, b_revision))
+    part(a_epoch, b_epoch)
+        .then_with(|| part(a_upstream, b_upstream))
+        .then_with(|| part(a_revision, b_revision))
 }
 
 /// Turns of non-digits (by weight) and digits (by value).
 fn part(a: &str, b: &str) -> Ordering {
     let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
     while !a.is_empty() || !b.is_empty() {
-        while a.first().is_some_and(|c| !c.is_ascii_digit()) || b.first().is_some_and(|c| !c.is_ascii_digit()) {
+        while a.first().is_some_and(|c| !c.is_ascii_digit()) || b.first().is_some_and(|c| !c.is_ascii_digit())
+        {
             match weight(a.first()).cmp(&weight(b.first())) {
                 Ordering::Equal => (a, b) = (rest(a), rest(b)),
                 different => return different,

@@ -1,0 +1,51 @@
+//! Whether a release may still be used: an attacker who can only replay old, correctly signed files is stopped by their
+//! dates.
+
+use pintle_package::control::date::rfc3339;
+use pintle_package::control::release::Release;
+
+/// A release may be this many seconds from the future: machines without a time service are off by minutes.
+pub const CLOCK_TOLERANCE: i64 = 600;
+
+/// The release's dates do not fit the clock.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Stale {
+    /// `Valid-Until` is over.
+    #[error(
+        "suite `{suite}` expired on {until} (it is {now}): the mirror is no longer updated, or old files are replayed; \
+         use another mirror (`source.mirror`), or correct this machine's clock"
+    )]
+    Expired {
+        /// The suite.
+        suite: String,
+        /// `Valid-Until`.
+        until: String,
+        /// The clock.
+        now: String,
+    },
+    /// `Date` lies ahead.
+    #[error("suite `{suite}` is dated {date}, but it is {now}: correct this machine's clock")]
+    FromTheFuture {
+        /// The suite.
+        suite: String,
+        /// `Date`.
+        date: String,
+        /// The clock.
+        now: String,
+    },
+}
+
+/// Compares the dates of a release with the clock (`now`, seconds since 1970).
+///
+/// # Errors
+/// [`Stale`].
+pub fn check(suite: &str, release: &Release, now: i64) -> Result<(), Stale> {
+    let suite = suite.to_owned();
+    if let Some(until) = release.valid_until.filter(|until| *until < now) {
+        return Err(Stale::Expired { suite, until: rfc3339(until), now: rfc3339(now) });
+    }
+    if release.date > now.saturating_add(CLOCK_TOLERANCE) {
+        return Err(Stale::FromTheFuture { suite, date: rfc3339(release.date), now: rfc3339(now) });
+    }
+    Ok(())
+}

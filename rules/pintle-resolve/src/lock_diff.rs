@@ -1,0 +1,87 @@
+use pintle_model::{Lock, LockedPackage, LockedSuite};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// What a new lock changes; its `Display` has one line per change, and none if there is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LockDiff {
+    /// Packages that are new.
+    pub added: Vec<LockedPackage>,
+    /// Packages that are gone.
+    pub removed: Vec<LockedPackage>,
+    /// Packages that differ in anything: before, after.
+    pub changed: Vec<(LockedPackage, LockedPackage)>,
+    /// Suites with another snapshot time: name, before (`None`: new), after (`None`: gone).
+    pub suites: Vec<(String, Option<String>, Option<String>)>,
+}
+
+impl LockDiff {
+    /// Compares two locks.
+    #[must_use]
+    pub fn new(old: &Lock, new: &Lock) -> Self {
+        let by_name = |lock: &'_ Lock| -> BTreeMap<String, LockedPackage> {
+            lock.packages.iter().map(|p| (p.name.clone(), p.clone())).collect()
+        };
+        let (mut before, after) = (by_name(old), by_name(new));
+        let mut diff = Self { suites: suites(&old.suites, &new.suites), ..Self::default() };
+        for (name, package) in after {
+            match before.remove(&name) {
+                None => diff.added.push(package),
+                Some(earlier) if earlier != package => diff.changed.push((earlier, package)),
+                Some(_) => {}
+            }
+        }
+        diff.removed = before.into_values().collect();
+        diff
+    }
+
+    /// True when nothing differs.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+fn suites(old: &[LockedSuite], new: &[LockedSuite]) -> Vec<(String, Option<String>, Option<String>)> {
+    let find = |suites: &[LockedSuite], name: &str| {
+        suites.iter().find(|suite| suite.name == name).map(|suite| suite.snapshot.clone())
+    };
+    let names = new.iter().chain(old.iter().filter(|suite| find(new, &suite.name).is_none()));
+    names
+        .map(|suite| (suite.name.clone(), find(old, &suite.name), find(new, &suite.name)))
+        .filter(|(_, before, after)| before != after)
+        .collect()
+}
+
+impl fmt::Display for LockDiff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, before, after) in &self.suites {
+            match (before, after) {
+                (Some(before), Some(after)) => writeln!(f, "  suite {name} {before} -> {after}")?,
+                (None, Some(after)) => writeln!(f, "+ suite {name} {after}")?,
+                (Some(before), None) => writeln!(f, "- suite {name} {before}")?,
+                (None, None) => {}
+            }
+        }
+        for (before, after) in &self.changed {
+            write!(f, "  {} {}", after.name, before.version)?;
+            if before.version != after.version {
+                write!(f, " -> {}", after.version)?;
+            }
+            if before.suite != after.suite {
+                write!(f, " (from {}, was from {})", after.suite, before.suite)?;
+            }
+            if before.version == after.version && before.sha256 != after.sha256 {
+                write!(f, " (same version, other content)")?;
+            }
+            writeln!(f)?;
+        }
+        for package in &self.added {
+            writeln!(f, "+ {} {}", package.name, package.version)?;
+        }
+        for package in &self.removed {
+            writeln!(f, "- {} {}", package.name, package.version)?;
+        }
+        Ok(())
+    }
+}

@@ -25,9 +25,12 @@ fn quote(text: &str) -> String {
     format!("\"{}\"", text.chars().map(escape).collect::<String>())
 }
 
-/// machine-id(5): an empty file is filled at boot without counting as a first boot, so nothing ever asks on the
-/// console.
+/// What stands for "no id yet".
+pub(crate) const UNINITIALIZED: &str = "uninitialized\n";
+
+/// machine-id(5), "First Boot Semantics": the machine gets an id when it boots first, and that boot counts as the first
+/// (Debian's sshd-keygen.service makes the host keys only then), again if power fails before it is complete.
 pub(crate) fn machine_id(editor: &mut Editor<'_>) -> Result<(), AssembleError> {
     editor.act_as(Origin::Generated("machine-id".into()));
-    editor.file("etc/machine-id", "", 0o444, (0, 0))
+    editor.file("etc/machine-id", UNINITIALIZED, 0o444, (0, 0))
 }

@@ -98,7 +98,7 @@ pub enum Native {
     JournalCatalog,
     /// The initrd and the boot entry.
     Initrd,
-    /// /etc/machine-id, empty until the first boot.
+    /// /etc/machine-id, uninitialized until the first boot.
     MachineId,
     /// SSH host keys, made at the first boot.
     SshHostKeys,

@@ -22,7 +22,8 @@ pub(crate) fn enable(
     effects: &[(usize, Effect)],
 ) -> Result<Vec<String>, Vec<AssembleError>> {
     editor.act_as(Origin::Generated("units".into()));
-    let mut enabler = Enabler { editor, errors: Vec::new(), left: BTreeSet::new() };
+    let mut enabler =
+        Enabler { editor, errors: Vec::new(), left: BTreeSet::new(), enabled: BTreeSet::new() };
     let presets = [enabler.presets("system-preset"), enabler.presets("user-preset")];
     for (_, effect) in effects {
         if let Effect::Enable { unit, scope, presets: asked } = effect {
@@ -39,6 +40,7 @@ pub(crate) fn enable(
             enabler.errors.push(error);
         }
     }
+    enabler.write_preset();
     if enabler.errors.is_empty() { Ok(enabler.left.into_iter().collect()) } else { Err(enabler.errors) }
 }
 
@@ -53,7 +55,13 @@ struct Enabler<'e, 'a> {
     editor: &'e mut Editor<'a>,
     errors: Vec<AssembleError>,
     left: BTreeSet<String>,
+    /// System units that were enabled.
+    enabled: BTreeSet<String>,
 }
+
+/// systemd.preset(5). A machine without an id boots for the first time, and systemd then enables what the presets say,
+/// which by default is everything. This file, the first in order, makes that what the image says.
+const PRESET: &str = "usr/lib/systemd/system-preset/00-pintle.preset";
 
 /// A link that enables a unit: its path and target.
 type Link = (String, String);
@@ -80,12 +88,29 @@ impl Enabler<'_, '_> {
             self.left.insert(format!("{unit}: a preset disables it"));
         } else {
             self.make(&links);
+            self.note(unit, scope);
+        }
+    }
+
+    fn note(&mut self, unit: &str, scope: Scope) {
+        if scope == Scope::System {
+            self.enabled.insert(unit.to_owned());
+        }
+    }
+
+    fn write_preset(&mut self) {
+        let mut text = "# What this image enables, and nothing else (written when it was built).\n".to_owned();
+        text.extend(self.enabled.iter().map(|unit| format!("enable {unit}\n")));
+        text.push_str("disable *\n");
+        if let Err(error) = self.editor.file(PRESET, text, 0o644, (0, 0)) {
+            self.errors.push(error);
         }
     }
 
     fn unit(&mut self, unit: &str, scope: Scope, by: &str, seen: &mut BTreeSet<String>) {
         let links = self.links(unit, scope, by, seen);
         self.make(&links);
+        self.note(unit, scope);
     }
 
     fn make(&mut self, links: &[Link]) {

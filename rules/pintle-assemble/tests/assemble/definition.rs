@@ -89,7 +89,7 @@ fn bad_files_are_all_told() {
 fn no_image_has_an_identity() {
     let mut world = World::new();
     let done = world.assemble().unwrap();
-    assert_eq!(done.text("etc/machine-id"), "");
+    assert_eq!(done.text("etc/machine-id"), "uninitialized\n");
     assert_eq!(done.text("usr/lib/os-release"), "ID=debian\nIMAGE_ID=toy\nIMAGE_VERSION=7\n");
     world.system(json!({ "files": [
         { "path": "/etc/ssl/private/key.pem", "content": { "text": "-----BEGIN PRIVATE KEY-----\n" }, "origin": "system.toml:8:1" },

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! ROOT/blobs/ab/abcd…        downloads, named by SHA-256
-//! ROOT/partial/abcd…         downloads under way; the next run resumes them
+//! ROOT/partial/abcd…         downloads and packs under way; the next run resumes or removes them
 //! ROOT/packs/v1/ab/abcd….{pack,index}   unpacked packages (see [`crate::store`])
 //! ROOT/indices/              what was learnt about archives
 //! ```
@@ -86,7 +86,12 @@ impl Cache {
 
     /// Where the download with this digest grows.
     pub(crate) fn partial(&self, digest: &Digest) -> PathBuf {
-        self.root.join("partial").join(digest.hex())
+        self.partial_folder().join(digest.hex())
+    }
+
+    /// The folder of what is not complete yet.
+    pub(crate) fn partial_folder(&self) -> PathBuf {
+        self.root.join("partial")
     }
 
     /// Path of a pack or its index, without extension.

@@ -85,7 +85,23 @@ fn an_abandoned_pack_leaves_nothing() {
     let mut writer = store.create_pack(&Digest::of(b"a"), FORMAT).unwrap();
     writer.append(&[1; 1 << 20]).unwrap();
     drop(writer);
-    assert_eq!(files_below(&folder.path().join("packs")), Vec::<PathBuf>::new());
+    assert_eq!(files_below(folder.path()), [folder.path().join("CACHEDIR.TAG")]);
+}
+
+#[test]
+fn leftovers_of_a_killed_process_are_swept_and_work_under_way_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let partial = folder.path().join("partial");
+    let first = store(folder.path());
+    let mut writer = first.create_pack(&Digest::of(b"a"), FORMAT).unwrap();
+    writer.append(b"bytes").unwrap();
+    fs::write(partial.join(".tmpdead.pack"), b"left").unwrap();
+    fs::write(partial.join("download"), b"to be resumed").unwrap();
+    store(folder.path());
+    assert_eq!(files_below(&partial).len(), 2);
+    assert!(partial.join("download").exists());
+    writer.finish(Vec::new()).unwrap();
+    assert!(store(folder.path()).open_pack(&Digest::of(b"a"), FORMAT).unwrap().is_some());
 }
 
 #[test]

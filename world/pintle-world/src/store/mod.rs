@@ -56,9 +56,10 @@ pub struct Store {
 }
 
 impl Store {
-    /// The store in `cache`.
+    /// The store in `cache`. Removes what a killed process was writing into it.
     #[must_use]
     pub fn open(cache: &Cache) -> Self {
+        pack::sweep(&cache.partial_folder());
         Self { cache: cache.clone(), sources: Sources::default() }
     }
 

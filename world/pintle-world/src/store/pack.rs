@@ -15,6 +15,22 @@ const HEADER: usize = 8 + 8 + 32;
 const INDEX_MAX: u64 = 512 << 20;
 static ZEROS: [u8; PACK_ALIGN as usize] = [0; PACK_ALIGN as usize];
 
+/// Ends the name of a pack being written.
+const SUFFIX: &str = ".pack";
+
+/// Removes packs that a killed process was writing: those that nobody holds a lock on. What cannot be removed is left
+/// for another time, it only takes room.
+pub(super) fn sweep(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let is_pack =
+            path.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(SUFFIX.as_bytes()));
+        if is_pack && fs::File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+            fs::remove_file(&path).ok();
+        }
+    }
+}
+
 /// A pack of the store, ready to be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pack {
@@ -74,7 +90,17 @@ impl<'a> PackWriter<'a> {
         let folder = base.parent().expect("invariant: packs are in folders");
         let fail = |source| StoreError::Write(AtomicError::new(&base, source));
         fs::create_dir_all(folder).map_err(fail)?;
-        let file = tempfile::Builder::new().suffix(".partial").tempfile_in(folder).map_err(fail)?;
+        let file = loop {
+            let file = tempfile::Builder::new()
+                .suffix(SUFFIX)
+                .tempfile_in(store.cache.partial_folder())
+                .map_err(fail)?;
+            file.as_file().lock().map_err(fail)?;
+            // Before it was locked, another process may have taken it for a leftover.
+            if file.path().exists() {
+                break file;
+            }
+        };
         Ok(Self { store, file: io::BufWriter::with_capacity(1 << 18, file), base, len: 0 })
     }
 

@@ -52,23 +52,6 @@ pub fn unpack(reader: impl Read, limits: &Limits, pack: &mut dyn PackSink) -> Re
     Err(DebError::Missing(if control.is_some() { "data.tar" } else { "control.tar" }))
 }
 
-/// Reads only the control files: what `dpkg-deb --info` shows.
-///
-/// # Errors
-/// As [`unpack`].
-pub fn control_files(reader: impl Read, limits: &Limits) -> Result<ControlFiles, DebError> {
-    let mut archive = ar::Reader::new(reader)?;
-    check_version(&mut archive)?;
-    while let Some(member) = archive.next_member()? {
-        if let Some(kind) = compression(&member, "control.tar")? {
-            return with_tar(&mut archive, &member, kind, limits, |tar| {
-                read_control(tar, &member.name, limits)
-            });
-        }
-    }
-    Err(DebError::Missing("control.tar"))
-}
-
 fn check_version(archive: &mut ar::Reader<impl Read>) -> Result<(), DebError> {
     let first = archive.next_member()?.ok_or(DebError::Missing("debian-binary"))?;
     if first.name != "debian-binary" {

@@ -6,7 +6,7 @@ use crate::effect::{Alternative, Effect};
 use crate::error::{AssembleError, AssembleErrors};
 use crate::input::Input;
 use crate::merge::{Diversions, merge};
-use crate::report::Report;
+use crate::report::{Coverage, PackageReport, Report};
 use crate::scripts::{Plan, Sources, plan};
 use crate::services::systemd_unit;
 use crate::{alternatives, apply, database, files, generate, identity, lint, nss, pam, shells, ucf, units};
@@ -43,6 +43,7 @@ fn assemble_all(input: &Input<'_>) -> Result<Assembled, Problems> {
     // What packages ship.
     let (mut tree, warnings) = merge(input.packages, &diversions(input, &plan)?, &accounts)?;
     let mut report = Report { packages: plan.reports, warnings, ..Report::default() };
+    report.warnings.extend(idle_accepts(input, &report));
     let mut editor = Editor::new(&mut tree, input.contents, input.epoch, Origin::Nobody);
     // What their scripts add, in general and by the tools they call.
     scripts(input, &mut editor, &accounts, &plan.effects)?;
@@ -86,6 +87,16 @@ fn services(input: &Input<'_>, editor: &mut Editor<'_>, accounts: &Accounts) -> 
         }
     }
     errors
+}
+
+/// An `accept` that accepts nothing hides the day on which it would.
+fn idle_accepts(input: &Input<'_>, report: &Report) -> Vec<String> {
+    let used = |name: &str| {
+        let accepted = |package: &&PackageReport| matches!(package.coverage, Coverage::Accepted { .. });
+        report.packages.iter().filter(accepted).any(|package| package.package == name)
+    };
+    let idle = input.system.accept.iter().filter(|accept| !used(&accept.package));
+    idle.map(|accept| format!("accept: the scripts of {} need no accepting", accept.package)).collect()
 }
 
 fn problems(found: Problems) -> Result<(), Problems> {

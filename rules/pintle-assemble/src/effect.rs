@@ -109,6 +109,19 @@ pub enum Effect {
     },
 }
 
+impl Effect {
+    /// The path that it makes.
+    pub(crate) fn makes(&self) -> Option<&str> {
+        match self {
+            Self::Directory { path, .. }
+            | Self::File { path, .. }
+            | Self::Link { path, .. }
+            | Self::Ucf { path, .. } => Some(path),
+            _ => None,
+        }
+    }
+}
+
 /// A user as `adduser --system` or a recipe describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]

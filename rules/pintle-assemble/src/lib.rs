@@ -10,6 +10,7 @@ mod effect;
 mod error;
 mod files;
 mod fstab;
+pub mod fuzz;
 pub mod generate;
 mod identity;
 pub mod initrd;

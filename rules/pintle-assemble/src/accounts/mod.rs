@@ -12,6 +12,7 @@ pub use needs::needs;
 pub(crate) use files::write;
 pub(crate) use homes::make_homes;
 pub(crate) use needs::{Base, collect};
+pub(crate) use sysusers::parse as parse_sysusers;
 
 use crate::error::AssembleError;
 use pintle_model::{LockedGroup, LockedUser};

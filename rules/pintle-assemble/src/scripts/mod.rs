@@ -77,7 +77,8 @@ fn read_package(sources: &Sources<'_>, package: &Package<'_>, facts: &Facts) -> 
     let mut recipe_used = false;
     for (name, phase) in SCRIPTS {
         let Some(bytes) = package.unpacked.control.files.get(name) else { continue };
-        let script = Script { package, name, phase, text: String::from_utf8_lossy(bytes) };
+        let earlier = read.effects.clone();
+        let script = Script { package, name, phase, text: String::from_utf8_lossy(bytes), earlier };
         match script.read(recipe, facts) {
             Ok(found) => {
                 read.report.cover(found.coverage);
@@ -112,6 +113,8 @@ struct Script<'a> {
     name: &'static str,
     phase: Phase,
     text: std::borrow::Cow<'a, str>,
+    /// What the package's script before this one did.
+    earlier: Vec<Effect>,
 }
 
 struct Found {
@@ -144,6 +147,9 @@ impl Script<'_> {
 
     /// The whole script, but sections that are not shell are blanked and their effects added.
     fn whole(&self, split: &sections::Split, facts: &Facts) -> Result<Findings, SyntaxError> {
+        if !is_shell(&self.text) {
+            return Err(SyntaxError { line: 1, what: "not a shell script" });
+        }
         let mut lines: Vec<String> = self.text.lines().map(str::to_owned).collect();
         let mut extra = Findings::default();
         for section in &split.sections {
@@ -153,7 +159,7 @@ impl Script<'_> {
                 lines[start..end].iter_mut().for_each(String::clear);
             }
         }
-        let mut findings = follow(&lines.join("\n"), self.phase, facts)?;
+        let mut findings = follow(&lines.join("\n"), self.phase, facts, &self.earlier)?;
         findings.effects.extend(extra.effects);
         findings.handled.extend(extra.handled);
         Ok(findings)
@@ -166,7 +172,7 @@ impl Script<'_> {
             if self.special(section, &mut all) {
                 continue;
             }
-            let found = follow(&section.text, self.phase, facts)
+            let found = follow(&section.text, self.phase, facts, &self.earlier)
                 .map_err(|error| self.error(None, "", self.syntax(&error)))?;
             all.effects.extend(found.effects);
             all.handled.extend(found.handled);
@@ -233,4 +239,11 @@ impl Script<'_> {
             }
         }
     }
+}
+
+/// dpkg runs a script by its first line: `#!/bin/sh -e`, `#! /bin/bash`.
+fn is_shell(text: &str) -> bool {
+    let interpreter = text.lines().next().and_then(|line| line.strip_prefix("#!")).unwrap_or("");
+    let program = interpreter.split_whitespace().next().unwrap_or("");
+    matches!(program.rsplit('/').next(), Some("sh" | "dash" | "bash"))
 }

@@ -2,7 +2,9 @@
 //! through the one call that matters, the fresh installation.
 
 mod commands;
+mod expand;
 mod facts;
+mod here;
 mod parse;
 mod run;
 mod syntax;

@@ -1,5 +1,6 @@
 //! The grammar (POSIX.1-2017 XCU 2.9, 2.10) by recursive descent.
 
+use super::here::fill_all;
 use super::syntax::{Command, Join, Node, Part, Redirect, Script, Word};
 use std::rc::Rc;
 
@@ -413,52 +414,4 @@ fn assignment(word: &Word) -> Option<(String, Word)> {
     value.text(rest.as_bytes(), false);
     value.parts.extend(word.parts[1..].iter().cloned());
     good.then(|| (name.to_owned(), value))
-}
-
-/// Hands the here-documents' texts, last first, to the redirections that announced them.
-fn fill_all(nodes: &mut [Node], here: &mut Vec<Option<String>>) {
-    for node in nodes {
-        fill(node, here);
-    }
-}
-
-fn fill(node: &mut Node, here: &mut Vec<Option<String>>) {
-    let redirect = |redirects: &mut Vec<Redirect>, here: &mut Vec<Option<String>>| {
-        for redirect in redirects {
-            if let Redirect::Here(text) = redirect {
-                *text = here.pop().flatten();
-            }
-        }
-    };
-    match node {
-        Node::Command(command) => redirect(&mut command.redirects, here),
-        Node::Pipeline(nodes) | Node::Group(nodes) | Node::Subshell(nodes) => fill_all(nodes, here),
-        Node::Not(inner) => fill(inner, here),
-        Node::AndOr(first, rest) => {
-            fill(first, here);
-            rest.iter_mut().for_each(|(_, node)| fill(node, here));
-        }
-        Node::If { arms, otherwise, .. } => {
-            for (condition, body) in arms {
-                fill_all(condition, here);
-                fill_all(body, here);
-            }
-            fill_all(otherwise, here);
-        }
-        Node::Case { arms, .. } => arms.iter_mut().for_each(|(_, body)| fill_all(body, here)),
-        Node::For { body, .. } => fill_all(body, here),
-        Node::Loop { condition, body, .. } => {
-            fill_all(condition, here);
-            fill_all(body, here);
-        }
-        Node::Function { body, .. } => {
-            if let Some(body) = Rc::get_mut(body) {
-                fill_all(body, here);
-            }
-        }
-        Node::Redirected { node, redirects, .. } => {
-            fill(node, here);
-            redirect(redirects, here);
-        }
-    }
 }

@@ -5,7 +5,7 @@
 use super::commands;
 use super::facts::{Facts, matches};
 use super::parse::{SyntaxError, parse};
-use super::syntax::{Command, Form, Join, Node, Part, Redirect, Word};
+use super::syntax::{Command, Join, Node, Redirect, Word};
 use crate::effect::{Effect, EffectClass};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -13,7 +13,7 @@ use std::rc::Rc;
 /// Most commands followed in one script; the longest of Debian's needs a few hundred.
 const STEPS_MAX: usize = 20_000;
 /// Deepest nesting of calls.
-const DEPTH_MAX: usize = 48;
+pub(super) const DEPTH_MAX: usize = 48;
 
 /// Three-valued success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub(crate) struct Findings {
 }
 
 impl Findings {
-    fn harmless(&self) -> bool {
+    pub(super) fn harmless(&self) -> bool {
         self.effects.is_empty() && self.unknown.is_empty()
     }
 }
@@ -73,7 +73,7 @@ pub(crate) struct Field {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Flow {
+pub(super) enum Flow {
     Next(Status),
     Return(Status),
     Exit,
@@ -92,15 +92,24 @@ pub(crate) struct Run<'f> {
     pub(crate) found: Findings,
     /// The file mode creation mask.
     pub(crate) umask: u16,
-    variables: BTreeMap<String, Option<String>>,
-    arguments: Vec<Option<String>>,
+    pub(super) variables: BTreeMap<String, Option<String>>,
+    pub(super) arguments: Vec<Option<String>>,
     functions: BTreeMap<String, Rc<Vec<Node>>>,
-    steps: usize,
-    depth: usize,
+    /// Values that `local` hides, for each function being called.
+    hidden: Vec<Vec<(String, Option<Option<String>>)>>,
+    /// Paths that the package's scripts made so far.
+    made: BTreeSet<String>,
+    pub(super) steps: usize,
+    pub(super) depth: usize,
 }
 
-/// Follows `text` as dpkg would call it on a fresh installation.
-pub(crate) fn follow(text: &str, phase: Phase, facts: &Facts) -> Result<Findings, SyntaxError> {
+/// Follows `text` as dpkg would call it on a fresh installation, after scripts that did `earlier`.
+pub(crate) fn follow(
+    text: &str,
+    phase: Phase,
+    facts: &Facts,
+    earlier: &[Effect],
+) -> Result<Findings, SyntaxError> {
     let script = parse(text)?;
     let arguments: &[&str] = match phase {
         Phase::Preinst => &["install"],
@@ -120,6 +129,8 @@ pub(crate) fn follow(text: &str, phase: Phase, facts: &Facts) -> Result<Findings
         variables: environment.iter().map(|(n, v)| ((*n).to_owned(), Some((*v).to_owned()))).collect(),
         arguments: arguments.iter().map(|a| Some((*a).to_owned())).collect(),
         functions: BTreeMap::new(),
+        hidden: Vec::new(),
+        made: earlier.iter().filter_map(|effect| effect.makes().map(str::to_owned)).collect(),
         steps: 0,
         depth: 0,
     };
@@ -129,13 +140,29 @@ pub(crate) fn follow(text: &str, phase: Phase, facts: &Facts) -> Result<Findings
 
 impl Run<'_> {
     pub(crate) fn effect(&mut self, line: usize, effect: Effect) -> Status {
+        self.made.extend(effect.makes().map(str::to_owned));
         self.found.effects.push((line, effect));
         Status::True
     }
 
     pub(crate) fn effects(&mut self, line: usize, effects: Vec<Effect>) -> Status {
-        self.found.effects.extend(effects.into_iter().map(|effect| (line, effect)));
+        for effect in effects {
+            self.effect(line, effect);
+        }
         Status::True
+    }
+
+    /// True if an earlier command made `path`.
+    pub(crate) fn has_made(&self, path: &str) -> bool {
+        self.made.contains(path)
+    }
+
+    /// `local NAME`: the value before comes back when the function ends.
+    pub(crate) fn hide(&mut self, name: &str) {
+        let before = self.variables.get(name).cloned();
+        if let Some(hidden) = self.hidden.last_mut() {
+            hidden.push((name.to_owned(), before));
+        }
     }
 
     pub(crate) fn unknown(&mut self, line: usize, class: EffectClass) -> Status {
@@ -158,7 +185,7 @@ impl Run<'_> {
         }
     }
 
-    fn list(&mut self, nodes: &[Node]) -> Flow {
+    pub(super) fn list(&mut self, nodes: &[Node]) -> Flow {
         let mut status = Status::True;
         for node in nodes {
             match self.node(node) {
@@ -317,15 +344,41 @@ impl Run<'_> {
             self.unknown(line, EffectClass::Program);
             return Flow::Exit;
         }
+        let mut before = Vec::new();
         for (name, word) in &command.assigns {
             let value = self.single(line, word);
+            before.push((name.clone(), self.variables.get(name).cloned()));
             self.assign(name, value);
         }
+        if !command.words.is_empty() {
+            // `NAME=value command`: for that command only.
+            let flow = self.words(command);
+            self.restore(before);
+            return flow;
+        }
+        if before.iter().any(|(name, _)| name == "IFS") {
+            // From here on fields split in another way.
+            self.unknown(line, EffectClass::Decision);
+        }
+        let writes = self.output(line, &command.redirects).is_some_and(|output| !discards(&output));
+        Flow::Next(if writes { self.unknown(line, EffectClass::Files) } else { Status::True })
+    }
+
+    fn restore(&mut self, values: Vec<(String, Option<Option<String>>)>) {
+        for (name, value) in values.into_iter().rev() {
+            match value {
+                Some(value) => drop(self.variables.insert(name, value)),
+                None => drop(self.variables.remove(&name)),
+            }
+        }
+    }
+
+    fn words(&mut self, command: &Command) -> Flow {
+        let line = command.line;
         let fields: Vec<Field> = command.words.iter().flat_map(|word| self.expand(line, word)).collect();
         let output = self.output(line, &command.redirects);
         let Some((first, arguments)) = fields.split_first() else {
-            let writes = output.is_some_and(|output| !discards(&output));
-            return Flow::Next(if writes { self.unknown(line, EffectClass::Files) } else { Status::True });
+            return Flow::Next(Status::True);
         };
         let Some(name) = first.value.clone() else {
             return Flow::Next(self.unknown(line, EffectClass::Program));
@@ -358,10 +411,13 @@ impl Run<'_> {
             return Flow::Next(self.unknown(line, EffectClass::Program));
         }
         self.depth += 1;
-        let outer =
-            std::mem::replace(&mut self.arguments, arguments.iter().map(|f| f.value.clone()).collect());
+        self.hidden.push(Vec::new());
+        let arguments = arguments.iter().map(|field| field.value.clone()).collect();
+        let outer = std::mem::replace(&mut self.arguments, arguments);
         let flow = self.list(body);
         self.arguments = outer;
+        let hidden = self.hidden.pop().unwrap_or_default();
+        self.restore(hidden);
         self.depth -= 1;
         match flow {
             Flow::Return(status) => Flow::Next(status),
@@ -376,128 +432,6 @@ impl Run<'_> {
             }
             _ => None,
         })
-    }
-
-    /// A word as one field, as in assignments and `case`.
-    fn single(&mut self, line: usize, word: &Word) -> Option<String> {
-        // Every part is expanded even after an unknown one: a substitution in it may do something.
-        let parts: Vec<Option<String>> = word.parts.iter().map(|part| self.part(line, part)).collect();
-        parts.into_iter().collect()
-    }
-
-    fn expand(&mut self, line: usize, word: &Word) -> Vec<Field> {
-        if let [Part::Variable { name, form: Form::Plain, quoted }] = word.parts.as_slice()
-            && (name == "@" || name == "*" && !quoted)
-        {
-            return self.arguments.iter().map(|a| Field { value: a.clone(), glob: false }).collect();
-        }
-        let mut fields = vec![Field { value: Some(String::new()), glob: false }];
-        let mut present = false;
-        for part in &word.parts {
-            let text = self.part(line, part);
-            let quoted = match part {
-                Part::Text { quoted, text } => {
-                    let last = fields.last_mut().expect("invariant: fields start with one");
-                    last.glob |= !quoted && text.contains(['*', '?']);
-                    true
-                }
-                Part::Variable { quoted, .. } | Part::Substitution { quoted, .. } => *quoted,
-                Part::Arithmetic => true,
-            };
-            present |= matches!(part, Part::Text { .. }) || quoted;
-            let last = fields.last_mut().expect("invariant: fields start with one");
-            match text {
-                None => last.value = None,
-                Some(text) if quoted => append(last, &text),
-                Some(text) => {
-                    let mut words = text.split_whitespace();
-                    if let Some(word) = words.next() {
-                        append(last, word);
-                        present = true;
-                    }
-                    fields.extend(words.map(|word| Field { value: Some(word.to_owned()), glob: false }));
-                }
-            }
-            present |= fields.iter().any(|field| field.value.is_none());
-        }
-        if present { fields } else { Vec::new() }
-    }
-
-    fn part(&mut self, line: usize, part: &Part) -> Option<String> {
-        match part {
-            Part::Text { text, .. } => Some(text.clone()),
-            Part::Arithmetic => None,
-            Part::Variable { name, form, .. } => {
-                let value = self.variable(name);
-                match form {
-                    Form::Plain => value,
-                    Form::Default(word) if value.as_deref() == Some("") => self.single(line, word),
-                    Form::Default(_) => value,
-                    Form::Alternative(word) => match value.as_deref() {
-                        Some("") => Some(String::new()),
-                        Some(_) => self.single(line, word),
-                        None => None,
-                    },
-                    Form::Other => None,
-                }
-            }
-            Part::Substitution { text, .. } => self.substitution(line, text),
-        }
-    }
-
-    /// Unset variables are empty: dpkg gives scripts a small, known environment.
-    fn variable(&self, name: &str) -> Option<String> {
-        match name {
-            "@" | "*" => self.arguments.iter().cloned().collect::<Option<Vec<_>>>().map(|all| all.join(" ")),
-            "#" => Some(self.arguments.len().to_string()),
-            "?" | "$" | "!" | "-" => None,
-            "0" => Some("script".into()),
-            "PATH" | "RET" | "PPID" | "PWD" | "OLDPWD" | "IFS" => self.variables.get(name).cloned().flatten(),
-            _ => match name.parse::<usize>() {
-                Ok(index) => {
-                    let argument = index.checked_sub(1).and_then(|index| self.arguments.get(index));
-                    argument.cloned().unwrap_or(Some(String::new()))
-                }
-                Err(_) => self.variables.get(name).cloned().unwrap_or(Some(String::new())),
-            },
-        }
-    }
-
-    /// What `$(text)` prints, where that is known; the commands in it must not do anything.
-    fn substitution(&mut self, line: usize, text: &str) -> Option<String> {
-        let Ok(script) = parse(text) else {
-            self.unknown(line, EffectClass::Program);
-            return None;
-        };
-        if self.depth >= DEPTH_MAX {
-            self.unknown(line, EffectClass::Program);
-            return None;
-        }
-        let mut inner = self.clone();
-        inner.depth += 1;
-        inner.found = Findings::default();
-        let answer = match script.body.as_slice() {
-            [Node::Command(command)] if command.assigns.is_empty() => {
-                let words: Vec<Field> =
-                    command.words.iter().flat_map(|word| inner.expand(line, word)).collect();
-                let words: Option<Vec<String>> = words.into_iter().map(|field| field.value).collect();
-                words.and_then(|words| commands::answer(&inner, &words))
-            }
-            _ => None,
-        };
-        inner.list(&script.body);
-        self.steps = inner.steps;
-        if !inner.found.harmless() {
-            self.unknown(line, EffectClass::Program);
-        }
-        self.found.handled.append(&mut inner.found.handled);
-        answer
-    }
-}
-
-fn append(field: &mut Field, text: &str) {
-    if let Some(value) = &mut field.value {
-        value.push_str(text);
     }
 }
 

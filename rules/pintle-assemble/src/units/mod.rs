@@ -9,7 +9,7 @@ use crate::error::AssembleError;
 use install::{Install, UnitName};
 use pintle_model::{Kind, Origin, System, TreePath};
 use preset::Presets;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Where deb-systemd-helper keeps what it enabled.
 const HELPER_STATE: [&str; 2] =
@@ -22,8 +22,13 @@ pub(crate) fn enable(
     effects: &[(usize, Effect)],
 ) -> Result<Vec<String>, Vec<AssembleError>> {
     editor.act_as(Origin::Generated("units".into()));
-    let mut enabler =
-        Enabler { editor, errors: Vec::new(), left: BTreeSet::new(), enabled: BTreeSet::new() };
+    let mut enabler = Enabler {
+        editor,
+        errors: Vec::new(),
+        left: BTreeSet::new(),
+        off: system.units.disable.iter().chain(&system.units.mask).cloned().collect(),
+        enabled: BTreeSet::new(),
+    };
     let presets = [enabler.presets("system-preset"), enabler.presets("user-preset")];
     for (_, effect) in effects {
         if let Effect::Enable { unit, scope, presets: asked } = effect {
@@ -32,7 +37,7 @@ pub(crate) fn enable(
         }
     }
     for unit in &system.units.enable {
-        enabler.unit(unit, Scope::System, "units.enable", &mut BTreeSet::new());
+        enabler.unit(unit, Scope::System, "units.enable");
     }
     for unit in &system.units.mask {
         let path = format!("{}/{unit}", folder(Scope::System));
@@ -55,6 +60,8 @@ struct Enabler<'e, 'a> {
     editor: &'e mut Editor<'a>,
     errors: Vec<AssembleError>,
     left: BTreeSet<String>,
+    /// Units that the definition disables or masks.
+    off: BTreeSet<String>,
     /// System units that were enabled.
     enabled: BTreeSet<String>,
 }
@@ -76,7 +83,8 @@ impl Enabler<'_, '_> {
 
     /// A unit that a maintainer script enables.
     fn scripted(&mut self, system: &System, unit: &str, scope: Scope, presets: Option<&Presets>) {
-        let links = self.links(unit, scope, "a maintainer script", &mut BTreeSet::new());
+        let mut units = BTreeSet::new();
+        let links = self.links(unit, scope, "a maintainer script", &mut units);
         if presets.is_some() {
             self.remember(unit, scope, &links);
         }
@@ -88,29 +96,46 @@ impl Enabler<'_, '_> {
             self.left.insert(format!("{unit}: a preset disables it"));
         } else {
             self.make(&links);
-            self.note(unit, scope);
+            self.note(units, scope);
         }
     }
 
-    fn note(&mut self, unit: &str, scope: Scope) {
+    fn note(&mut self, units: BTreeSet<String>, scope: Scope) {
         if scope == Scope::System {
-            self.enabled.insert(unit.to_owned());
+            self.enabled.extend(units);
         }
     }
 
     fn write_preset(&mut self) {
-        let mut text = "# What this image enables, and nothing else (written when it was built).\n".to_owned();
-        text.extend(self.enabled.iter().map(|unit| format!("enable {unit}\n")));
+        let mut text =
+            "# What this image enables, and nothing else (written when it was built).\n".to_owned();
+        // Instances stand behind their template, all on one line.
+        let mut templates: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for unit in &self.enabled {
+            let name =
+                UnitName::new(unit).filter(|name| name.instance.is_some_and(|instance| !instance.is_empty()));
+            match name.and_then(|name| name.template().zip(name.instance)) {
+                Some((template, instance)) => templates.entry(template).or_default().push(instance),
+                None => drop(templates.entry(unit.clone()).or_default()),
+            }
+        }
+        for (unit, instances) in templates {
+            text.push_str(&format!(
+                "enable {}\n",
+                [&[unit.as_str()], instances.as_slice()].concat().join(" ")
+            ));
+        }
         text.push_str("disable *\n");
         if let Err(error) = self.editor.file(PRESET, text, 0o644, (0, 0)) {
             self.errors.push(error);
         }
     }
 
-    fn unit(&mut self, unit: &str, scope: Scope, by: &str, seen: &mut BTreeSet<String>) {
-        let links = self.links(unit, scope, by, seen);
+    fn unit(&mut self, unit: &str, scope: Scope, by: &str) {
+        let mut units = BTreeSet::new();
+        let links = self.links(unit, scope, by, &mut units);
         self.make(&links);
-        self.note(unit, scope);
+        self.note(units, scope);
     }
 
     fn make(&mut self, links: &[Link]) {
@@ -150,8 +175,10 @@ impl Enabler<'_, '_> {
                 links.push((format!("{place}/{}.{suffix}/{named}", name.expand(by)), file.clone()));
             }
         }
-        for also in &install.also {
-            links.extend(self.links(&name.expand(also), scope, by, seen));
+        // What the definition switches off stays off.
+        let also = install.also.iter().map(|also| name.expand(also)).filter(|also| !self.off.contains(also));
+        for also in also.collect::<Vec<_>>() {
+            links.extend(self.links(&also, scope, by, seen));
         }
         links
     }

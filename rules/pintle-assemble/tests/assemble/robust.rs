@@ -47,6 +47,17 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = pintle_assemble::fuzz::maintainer_script(&bytes);
+        let _ = pintle_assemble::fuzz::sysusers(&bytes);
+        let _ = pintle_assemble::fuzz::recipe(&bytes);
+    }
+}
+
 #[test]
 fn deep_and_long_scripts_end() {
     for piece in ["(", "$(", "\"$(", "`", "f() ", "! ", "if ", "{ ", "a && ", "${a:-", "case x in (", "<<E\n"]

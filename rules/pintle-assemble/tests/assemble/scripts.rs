@@ -245,3 +245,38 @@ fn effects_without_an_object_are_errors() {
     Pintle (scripts of toy): the file to copy does not exist: /usr/share/missing
     ");
 }
+
+#[test]
+fn other_languages_are_not_read_as_shell() {
+    for script in ["#!/usr/bin/perl\nexit 0;\n", "\x7fELF", "exit 0\n"] {
+        let mut world = World::new();
+        world.package("toy", "1").member("postinst", script);
+        assert!(world.fail().contains("not a shell script"), "{script}");
+    }
+    let mut world = World::new();
+    world.package("toy", "1").member("postinst", "#! /bin/bash -e\nexit 0\n");
+    assert!(world.assemble().is_ok());
+}
+
+#[test]
+fn variables_live_as_long_as_in_a_shell() {
+    let mut world = World::new();
+    world.package("toy", "1").postinst(
+        "x=/etc/outer\nf() { local x=/etc/inner; touch $x; }\nf\ntouch $x\nx=/etc/once true\ntouch $x.too\n\
+         unset x\n[ -z \"$x\" ] && touch /etc/empty\nmkdir /etc/flag.d\ntouch /etc/flag\n[ -e /etc/flag ] && rm -f /etc/flag /etc/never\n",
+    );
+    let done = world.assemble().unwrap();
+    for path in ["etc/outer", "etc/inner", "etc/outer.too", "etc/empty", "etc/flag.d"] {
+        assert!(done.has(path), "{path}");
+    }
+    assert!(!done.has("etc/flag") && !done.has("etc/once"));
+}
+
+#[test]
+fn an_accept_that_accepts_nothing_is_a_warning() {
+    let mut world = World::new();
+    world.package("toy", "1").postinst("exit 0\n");
+    world.system(serde_json::json!({ "accept": [{ "package": "toy", "reason": "was needed once" }] }));
+    let done = world.assemble().unwrap();
+    insta::assert_snapshot!(done.assembled.report.warnings.join("\n"), @"accept: the scripts of toy need no accepting");
+}

@@ -56,6 +56,14 @@ fn units_are_enabled_as_scripts_presets_and_definition_say() {
         done.text("var/lib/systemd/deb-systemd-helper-enabled/quiet.service.dsh-also"),
         "/etc/systemd/system/multi-user.target.wants/quiet.service\n"
     );
+    insta::assert_snapshot!(done.text("usr/lib/systemd/system-preset/00-pintle.preset"), @r"
+    # What this image enables, and nothing else (written when it was built).
+    enable getty@.service tty1
+    enable timed.timer
+    enable web.service
+    enable web.socket
+    disable *
+    ");
     // systemctl makes the same of the tree.
     let folder = tempfile::tempdir().unwrap();
     done.export(folder.path());
@@ -107,6 +115,15 @@ fn systemctl_enable_makes_the_same_links() {
             link.replace("-> /lib/", "-> /usr/lib/")
         );
     }
+}
+
+#[test]
+fn what_the_definition_disables_is_not_enabled_along_with_others() {
+    let mut world = world();
+    world.system(json!({ "units": { "disable": ["web.socket"] } }));
+    let done = world.assemble().unwrap();
+    assert!(done.has("etc/systemd/system/multi-user.target.wants/web.service"));
+    assert!(!done.has("etc/systemd/system/sockets.target.wants/web.socket"));
 }
 
 #[test]

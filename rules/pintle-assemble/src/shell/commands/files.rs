@@ -187,9 +187,10 @@ pub(super) fn rm(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
         match field.value.as_deref() {
             Some(word) if word.starts_with('-') => {}
             Some(word) if field.glob && word.starts_with('/') && !run.facts.any_match(word) => {}
-            Some(word) if !field.glob && word.starts_with('/') && run.facts.look(word).is_none() => {}
             Some(word) if !field.glob && word.starts_with('/') && !is_directory(run, word) => {
-                removed.push(Effect::Remove { path: word.to_owned() });
+                if run.facts.look(word).is_some() || run.has_made(word) {
+                    removed.push(Effect::Remove { path: word.to_owned() });
+                }
             }
             _ => return run.unknown(call.line, EffectClass::Files),
         }

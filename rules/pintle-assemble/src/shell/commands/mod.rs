@@ -29,7 +29,6 @@ const QUIET: &[&str] = &[
     "readonly",
     "local",
     "set",
-    "unset",
     "cd",
     "sync",
     "sleep",
@@ -128,6 +127,7 @@ pub(super) fn run(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
         "false" => Status::False,
         "[" | "test" => test::evaluate(run, call),
         "umask" => umask(run, call),
+        "unset" => unset(run, call),
         "shift" => {
             run.shift();
             Status::True
@@ -228,18 +228,37 @@ fn writes(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
 }
 
 fn quiet(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
-    if matches!(call.name, "export" | "readonly" | "local") {
-        for argument in call.arguments {
-            match argument.value.as_deref().map(|text| text.split_once('=')) {
-                Some(Some((name, value))) => run.assign(name, Some(value.to_owned())),
-                Some(None) => {}
+    match call.name {
+        "export" | "readonly" | "local" => {
+            for argument in call.arguments {
                 // A name with an unknown value: which name is not known any more, so nothing may hang on it.
-                None => return run.unknown(call.line, EffectClass::Decision),
+                let Some(text) = &argument.value else {
+                    return run.unknown(call.line, EffectClass::Decision);
+                };
+                let (name, value) = text.split_once('=').map_or((text.as_str(), None), |(n, v)| (n, Some(v)));
+                if call.name == "local" {
+                    run.hide(name);
+                }
+                if let Some(value) = value {
+                    run.assign(name, Some(value.to_owned()));
+                }
             }
+            Status::True
         }
+        // New arguments for the script are not followed; options are.
+        "set"
+            if !values(call)
+                .is_some_and(|w| w.iter().all(|w| w.len() > 1 && w.starts_with(['-', '+']) && w != "--")) =>
+        {
+            run.unknown(call.line, EffectClass::Decision)
+        }
+        _ => Status::True,
     }
-    if call.name == "set" && call.arguments.first().is_some_and(|a| a.value.as_deref() == Some("--")) {
-        return run.unknown(call.line, EffectClass::Decision);
+}
+
+fn unset(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
+    for name in values(call).unwrap_or_default().iter().filter(|name| !name.starts_with('-')) {
+        run.assign(name, Some(String::new()));
     }
     Status::True
 }

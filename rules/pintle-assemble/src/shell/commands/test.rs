@@ -25,8 +25,13 @@ struct Terms<'a, 'f> {
 }
 
 impl Terms<'_, '_> {
+    /// The text of a field; a pattern is not known, for it may stand for several.
+    fn value(&self, at: usize) -> Option<&str> {
+        self.fields.get(at).filter(|field| !field.glob).and_then(|field| field.value.as_deref())
+    }
+
     fn word(&self, ahead: usize) -> Option<&str> {
-        self.fields.get(self.at + ahead).and_then(|field| field.value.as_deref())
+        self.value(self.at + ahead)
     }
 
     fn or(&mut self) -> Status {
@@ -73,11 +78,11 @@ impl Terms<'_, '_> {
             return Status::False;
         }
         self.at += 1;
-        self.fields[self.at - 1].value.as_ref().map_or(Status::Unknown, |text| Status::of(!text.is_empty()))
+        self.value(self.at - 1).map_or(Status::Unknown, |text| Status::of(!text.is_empty()))
     }
 
     fn binary(&self, at: usize) -> Status {
-        let [left, op, right] = [0, 1, 2].map(|i| self.fields[at + i].value.as_deref());
+        let [left, op, right] = [0, 1, 2].map(|i| self.value(at + i));
         let (Some(left), Some(op), Some(right)) = (left, op, right) else { return Status::Unknown };
         match op {
             "=" | "==" => Status::of(left == right),
@@ -97,8 +102,8 @@ impl Terms<'_, '_> {
     }
 
     fn unary(&self, at: usize) -> Status {
-        let Some(op) = self.fields[at].value.as_deref() else { return Status::Unknown };
-        let Some(text) = self.fields[at + 1].value.as_deref() else { return Status::Unknown };
+        let Some(op) = self.value(at) else { return Status::Unknown };
+        let Some(text) = self.value(at + 1) else { return Status::Unknown };
         match op {
             "-n" => return Status::of(!text.is_empty()),
             "-z" => return Status::of(text.is_empty()),
@@ -116,6 +121,9 @@ impl Terms<'_, '_> {
             return Status::Unknown;
         }
         let there = self.run.facts.look(text);
+        if there.is_none() && self.run.has_made(text) {
+            return if op == "-e" { Status::True } else { Status::Unknown };
+        }
         match op {
             "-e" | "-r" | "-w" => Status::of(there.is_some()),
             // What a link leads to is not looked up.

@@ -11,8 +11,8 @@ pub const LOCK_SCHEMA: u32 = 1;
 pub struct Lock {
     /// [`LOCK_SCHEMA`].
     pub version: u32,
-    /// Digest of what was asked for (suites, components, packages, accepted scripts); a build compares it to see whether the lock
-    /// still answers the definition.
+    /// Digest of what was asked for (suites, components, packages, accepted scripts, users and groups); a build compares it to
+    /// see whether the lock still answers the definition.
     pub request: Digest,
     /// Target architecture.
     pub arch: Arch,

@@ -1,6 +1,7 @@
 //! The machine's apt sources, and the mirrors they give; release dates against the clock.
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic like tests")]
 
+use pintle_model::{Digest, LockedSuite};
 use pintle_package::control::Limits;
 use pintle_package::control::release::Release;
 use pintle_resolve::apt_sources::{
@@ -132,6 +133,22 @@ fn dates_of_a_release_are_compared_with_the_clock() {
     assert_eq!(at(release.date - freshness::CLOCK_TOLERANCE), Ok(()));
     insta::assert_snapshot!(at(until + 1).unwrap_err().to_string(), @"suite `trixie-security` expired on 2026-11-25T22:17:43Z (it is 2026-11-25T22:17:44Z): the mirror is no longer updated, or old files are replayed; use another mirror (`source.mirror`), or correct this machine's clock");
     insta::assert_snapshot!(at(release.date - 86400).unwrap_err().to_string(), @"suite `trixie-security` is dated 2026-11-18T22:17:43Z, but it is 2026-11-17T22:17:43Z: correct this machine's clock");
+}
+
+#[test]
+fn a_release_older_than_the_lock_is_refused() {
+    let text = "Codename: trixie\nDate: Wed, 18 Nov 2026 22:17:43 UTC\nSHA256:\n";
+    let release = Release::parse(text, &Limits::default()).unwrap();
+    let locked = |snapshot: &str| LockedSuite {
+        name: "trixie".to_owned(),
+        components: Vec::new(),
+        snapshot: snapshot.to_owned(),
+        inrelease: Digest::of(b""),
+        signed_by: String::new(),
+    };
+    assert_eq!(freshness::check_not_older(&release, &locked("2026-11-18T22:17:43Z")), Ok(()));
+    let error = freshness::check_not_older(&release, &locked("2026-11-18T22:17:44Z")).unwrap_err();
+    insta::assert_snapshot!(error.to_string(), @"suite `trixie` is dated 2026-11-18T22:17:43Z, the lock has it of 2026-11-18T22:17:44Z already: the mirror is behind, or old files are replayed; use another mirror (`source.mirror`), or try later");
 }
 
 proptest! {

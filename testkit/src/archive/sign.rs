@@ -45,6 +45,8 @@ impl Signer {
         config.hashed_subpackets = [
             SubpacketData::SignatureCreationTime(time),
             SubpacketData::IssuerFingerprint(key.primary_key.fingerprint()),
+            // apt goes by the key id that gpgv reads from this one.
+            SubpacketData::IssuerKeyId(key.primary_key.legacy_key_id()),
         ]
         .into_iter()
         .map(|data| Subpacket::regular(data).expect("a well-formed subpacket"))

@@ -1,12 +1,15 @@
 //! What starts the system: kernel, initrd, and the files of the boot packages.
 
+use crate::supply::Supply;
 use crate::unpack::Unpacked;
 use pintle_assemble::initrd::{self, InitrdError, InitrdOptions, Root};
 use pintle_boot::grub::Files;
 use pintle_image::{BootFiles, EfiFiles, GrubFiles};
-use pintle_model::{Blob, Contents, Kind, System, Timestamp, Tree, TreeError, TreePath, WriteAll};
+use pintle_model::{Blob, Contents, Digest, Hasher, Kind, System, Timestamp, Tree, TreeError, TreePath, WriteAll};
 use pintle_package::EntryKind;
+use pintle_world::atomic::{self, AtomicError};
 use std::io;
+use std::path::Path;
 
 /// Packages whose files enter the boot chain, locked with the role `boot`.
 #[must_use]
@@ -55,13 +58,16 @@ pub enum BootError {
     /// Compressing it.
     #[error("cannot compress the initrd")]
     Compress(#[from] io::Error),
+    /// Keeping the packed initrd.
+    #[error("cannot keep the packed initrd")]
+    Keep(#[from] AtomicError),
     /// An edit of the tree.
     #[error("cannot prepare the tree for booting")]
     Tree(#[from] TreeError),
 }
 
-/// Level at which the initrd is packed: most of what 19 gains at a twentieth of its time.
-const INITRD_LEVEL: i32 = 12;
+/// Level at which the initrd is packed: it keeps the unified kernel image below 20 MB, where 12 would not.
+const INITRD_LEVEL: i32 = 19;
 
 /// Everything that starts `system`; none when it has no kernel. `grub` gives the files of GRUB's package.
 ///
@@ -72,7 +78,7 @@ pub(super) fn files<'a>(
     tree: &Tree,
     packages: &[Unpacked],
     grub: &'a Files<'a>,
-    contents: &dyn Contents,
+    supply: &Supply<'_>,
     epoch: Timestamp,
 ) -> Result<Option<BootFiles<'a>>, BootError> {
     let Some(package) = &system.kernel.package else { return Ok(None) };
@@ -84,8 +90,8 @@ pub(super) fn files<'a>(
         modules: system.kernel.initrd_modules.clone(),
         epoch,
     };
-    let initrd = initrd::assemble(tree, contents, &options)?;
-    let initrd = Some(pack(&initrd, contents)?);
+    let initrd = initrd::assemble(tree, supply.store, &options)?;
+    let initrd = Some(pack(&initrd, supply)?);
     let efi = if system.image.uefi { Some(efi_files(system, packages)?) } else { None };
     let grub = system.image.bios.then_some(GrubFiles { files: grub });
     Ok(Some(BootFiles { kernel, release, initrd, efi, grub }))
@@ -106,13 +112,50 @@ fn kernel(tree: &Tree, package: &str) -> Result<(String, Blob), BootError> {
     found.pop().ok_or_else(|| BootError::NoKernel { package: package.to_owned() })
 }
 
-/// The initrd as the kernel takes it: cpio, packed with zstd.
-fn pack(initrd: &Tree, contents: &dyn Contents) -> Result<Blob, BootError> {
+/// The initrd as the kernel takes it: cpio, packed with zstd. Packing takes seconds and its input rarely changes, so
+/// the result is kept under the digest of the cpio.
+fn pack(initrd: &Tree, supply: &Supply<'_>) -> Result<Blob, BootError> {
+    let mut stream = WriteAll::new(Hashing(Hasher::new()), supply.store);
+    let len = pintle_fs::cpio::write(initrd, &mut stream)?;
+    let digest = stream.finish(len)?.0.finish().digest();
+    let kept = supply.cache.indices().join(format!("initrd-{digest}.{INITRD_LEVEL}.zst"));
+    if let Some(packed) = read_kept(&kept)? {
+        return Ok(Blob::inline(packed));
+    }
     let mut encoder = zstd::Encoder::new(Vec::new(), INITRD_LEVEL)?;
     encoder.include_checksum(true)?;
-    let mut stream = WriteAll::new(encoder, contents);
+    // Any number of workers gives the same bytes, but none gives others than one.
+    encoder.multithread(u32::try_from(supply.threads.max(1)).unwrap_or(1))?;
+    let mut stream = WriteAll::new(encoder, supply.store);
     let len = pintle_fs::cpio::write(initrd, &mut stream)?;
-    Ok(Blob::inline(stream.finish(len)?.finish()?))
+    let packed = stream.finish(len)?.finish()?;
+    let mut file = packed.clone();
+    file.extend_from_slice(Digest::of(&packed).as_bytes());
+    atomic::write(&kept, &file)?;
+    Ok(Blob::inline(packed))
+}
+
+/// A kept initrd, whose last 32 bytes are the digest of the rest; a damaged one counts as none.
+fn read_kept(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let Some(mut bytes) = pintle_world::files::read(path)? else { return Ok(None) };
+    let Some(at) = bytes.len().checked_sub(32) else { return Ok(None) };
+    let sound = Digest::of(&bytes[..at]).as_bytes() == &bytes[at..];
+    bytes.truncate(at);
+    Ok(sound.then_some(bytes))
+}
+
+/// Hashes what is written.
+struct Hashing(Hasher);
+
+impl io::Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn efi_files(system: &System, packages: &[Unpacked]) -> Result<EfiFiles, BootError> {

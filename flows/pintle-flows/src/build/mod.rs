@@ -145,7 +145,7 @@ pub fn build(
     steps.begin("boot files", tell, supply);
     let grub = |name: &str| boot::grub_file(&packages, name, supply.store);
     let time = Timestamp::from_secs(epoch);
-    let boot = boot::files(system, &assembled.tree, &packages, &grub, supply.store, time)?;
+    let boot = boot::files(system, &assembled.tree, &packages, &grub, supply, time)?;
 
     steps.begin("plan", tell, supply);
     let root = assembled.tree;

@@ -2,10 +2,11 @@
 //! through the one call that matters, the fresh installation.
 
 mod commands;
+mod control;
 mod expand;
 mod facts;
-mod here;
 mod parse;
+mod redirect;
 mod run;
 mod syntax;
 mod word;

@@ -1,7 +1,7 @@
 //! The grammar (POSIX.1-2017 XCU 2.9, 2.10) by recursive descent.
 
-use super::here::fill_all;
-use super::syntax::{Command, Join, Node, Part, Redirect, Script, Word};
+use super::redirect::fill_all;
+use super::syntax::{Command, Join, Node, Part, Script, Word};
 use std::rc::Rc;
 
 /// Longest script that is read: the longest of Debian's is about 100 kB.
@@ -24,7 +24,7 @@ pub(super) struct Parser<'t> {
     pub(super) line: usize,
     depth: usize,
     /// Here-documents announced on this line: delimiter, tabs stripped, quoted.
-    pending: Vec<(String, bool, bool)>,
+    pub(super) pending: Vec<(String, bool, bool)>,
     here: Vec<Option<String>>,
 }
 
@@ -70,7 +70,7 @@ impl<'t> Parser<'t> {
         self.text[self.pos..].starts_with(text.as_bytes())
     }
 
-    fn eat(&mut self, text: &str) -> bool {
+    pub(super) fn eat(&mut self, text: &str) -> bool {
         let found = self.starts(text);
         if found {
             self.pos += text.len();
@@ -79,7 +79,7 @@ impl<'t> Parser<'t> {
     }
 
     /// Blanks, continued lines and comments.
-    fn blanks(&mut self) {
+    pub(super) fn blanks(&mut self) {
         loop {
             match self.peek() {
                 Some(b' ' | b'\t') => self.pos += 1,
@@ -372,35 +372,6 @@ impl<'t> Parser<'t> {
         let body = Rc::new(vec![self.command()?]);
         self.depth -= 1;
         Ok(Node::Function { name, body })
-    }
-
-    fn redirect(&mut self) -> Result<Option<Redirect>, SyntaxError> {
-        self.blanks();
-        let digits = self.text[self.pos..].iter().take_while(|b| b.is_ascii_digit()).count();
-        if !matches!(self.text.get(self.pos + digits), Some(b'<' | b'>')) {
-            return Ok(None);
-        }
-        self.pos += digits;
-        if self.eat("<<") {
-            let tabs = self.eat("-");
-            self.blanks();
-            let word = self.word()?.ok_or_else(|| self.error("`<<` without a delimiter"))?;
-            let quoted = word.parts.iter().any(|part| matches!(part, Part::Text { quoted: true, .. }));
-            let delimiter = word.literal().ok_or_else(|| self.error("`<<` with a computed delimiter"))?;
-            self.pending.push((delimiter, tabs, quoted));
-            return Ok(Some(Redirect::Here(None)));
-        }
-        if self.eat(">&") || self.eat("<&") {
-            self.word()?;
-            return Ok(Some(Redirect::Duplicate));
-        }
-        let write = self.peek() == Some(b'>');
-        self.pos += 1;
-        let append = write && self.eat(">");
-        self.eat("|");
-        self.blanks();
-        let target = self.word()?.ok_or_else(|| self.error("a redirection without a file"))?;
-        Ok(Some(if write { Redirect::Write { append, target } } else { Redirect::Read }))
     }
 }
 

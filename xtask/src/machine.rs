@@ -9,9 +9,33 @@ pub(crate) const QEMU: [&str; 4] = ["qemu-system-x86", "qemu-utils", "ovmf", "se
 
 /// To judge what we write.
 pub(crate) const JUDGES: [&str; 27] = [
-    "apt", "binutils", "cpio", "dosfstools", "dpkg", "dpkg-dev", "e2fsprogs", "fdisk", "file", "gdisk", "gnupg", "gpgv",
-    "grub-common", "grub-pc-bin", "kmod", "mmdebstrap", "mtools", "openssh-client", "openssl", "parted",
-    "python3", "sbsigntool", "strace", "systemd", "udev", "xz-utils", "zstd",
+    "apt",
+    "binutils",
+    "cpio",
+    "dosfstools",
+    "dpkg",
+    "dpkg-dev",
+    "e2fsprogs",
+    "fdisk",
+    "file",
+    "gdisk",
+    "gnupg",
+    "gpgv",
+    "grub-common",
+    "grub-pc-bin",
+    "kmod",
+    "mmdebstrap",
+    "mtools",
+    "openssh-client",
+    "openssl",
+    "parted",
+    "python3",
+    "sbsigntool",
+    "strace",
+    "systemd",
+    "udev",
+    "xz-utils",
+    "zstd",
 ];
 
 /// Runs a command; its output is the user's to see.

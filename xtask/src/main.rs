@@ -1,6 +1,7 @@
-//! The project's chores, one word each: `cargo xtask try | test | tidy | docs`.
+//! The project's chores, one word each: `cargo xtask try | test | tidy | docs | fuzz`.
 
 mod docs;
+mod fuzz;
 mod machine;
 mod test;
 mod tidy;
@@ -17,8 +18,9 @@ cargo xtask CHORE
 
   try    build the example web server from the real archive and boot it until its page answers
   test   install what the tests judge with, then run every check and test
-  tidy   the house rules a machine can see; layer arrows that point the wrong way fail
+  tidy   the house rules a machine can see: layer arrows, words, papers; long files are only reported
   docs   write the option reference, the manual pages and the command reference (--check: fail if they differ)
+  fuzz   every parser of outside bytes against a fuzzer: fuzz [SECONDS EACH [TARGET…]]
 ";
 
 fn main() -> ExitCode {
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
         Some("test") => test::run(&rest),
         Some("tidy") => tidy::run(),
         Some("docs") => docs::run(&rest),
+        Some("fuzz") => fuzz::run(&rest),
         Some("-h" | "--help" | "help") => {
             say(HELP);
             Ok(())

@@ -1,0 +1,19 @@
+//! Texts of the boot loader: entries, names with counters, command lines.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use pintle_boot::cmdline::Cmdline;
+use pintle_boot::loader::{BootName, Entry};
+
+fuzz_target!(|data: &[u8]| {
+    if let Ok(entry) = Entry::parse(data) {
+        let _ = entry.render();
+    }
+    let Ok(text) = str::from_utf8(data) else { return };
+    if let Ok(name) = BootName::parse(text) {
+        let _ = (name.is_bad(), name.clone().tried().to_string(), name.blessed().to_string());
+    }
+    if let Ok(line) = Cmdline::parse(text) {
+        assert_eq!(Cmdline::parse(&line.to_string()).ok(), Some(line));
+    }
+});

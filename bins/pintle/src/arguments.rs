@@ -7,7 +7,13 @@ use std::path::PathBuf;
 
 /// Build, boot and look after declarative Linux servers
 #[derive(Debug, Parser)]
-#[command(name = "pintle", version, propagate_version = true, arg_required_else_help = true, max_term_width = 100)]
+#[command(
+    name = "pintle",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
 pub(crate) struct Cli {
     /// Print the report as JSON on standard output
     #[arg(long, global = true)]
@@ -51,8 +57,7 @@ pub(crate) enum Command {
     Docs(Docs),
 }
 
-const DEFINITION_HELP: &str =
-    "Definition: a system.toml, an evaluated JSON document (`-` for standard input), or a folder that holds a system.toml";
+const DEFINITION_HELP: &str = "Definition: a system.toml, an evaluated JSON document (`-` for standard input), or a folder that holds a system.toml";
 
 #[derive(Debug, Args)]
 pub(crate) struct New {

@@ -9,6 +9,7 @@ use pintle_world::{Cache, Fetcher, Store};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 fn variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
@@ -48,6 +49,21 @@ pub(crate) fn interrupted() -> Arc<AtomicBool> {
     flag
 }
 
+/// How long mirrors are waited for: `$PINTLE_STALL_SECONDS` for the next byte; pauses between attempts keep their
+/// proportion to it.
+fn patience() -> Result<Settings, Failure> {
+    let usual = Settings::default();
+    let Some(text) = variable("PINTLE_STALL_SECONDS") else { return Ok(usual) };
+    let seconds = text.to_str().and_then(|text| text.parse::<f64>().ok());
+    let Some(seconds) = seconds.filter(|seconds| (0.01..=86_400.0).contains(seconds)) else {
+        let message = format!("PINTLE_STALL_SECONDS is `{}`, which is no number of seconds", text.display());
+        return Err(Failure::new(FailureKind::Usage, message).hint("PINTLE_STALL_SECONDS=30 pintle …"));
+    };
+    let stall = Duration::from_secs_f64(seconds);
+    let pause = usual.pause.mul_f64(seconds / usual.stall.as_secs_f64());
+    Ok(Settings { stall, pause, ..usual })
+}
+
 /// Everything outside the process that a flow may need, opened once.
 pub(crate) struct Outside {
     cache: Cache,
@@ -64,9 +80,12 @@ impl Outside {
         let failed = |error: &dyn std::fmt::Display| Failure::new(FailureKind::Failed, error.to_string());
         let cache = open_cache()?;
         let proxy = ProxySettings::from_environment(|name| std::env::var(name).ok());
-        let settings = Settings { proxy, offline, ..Settings::default() };
+        let settings = Settings { proxy, offline, ..patience()? };
         let fetcher = Fetcher::new(&cache, settings, interrupted()).map_err(|error| failed(&error))?;
-        let apt_sources = pintle_world::files::apt_sources().map_err(|error| failed(&error))?;
+        let apt = variable("PINTLE_APT_DIR").unwrap_or_else(|| PathBuf::from("/etc/apt"));
+        let apt_sources = pintle_world::files::apt_sources(&apt).map_err(|error| {
+            failed(&format!("cannot read this machine's apt sources in {}: {error}", apt.display()))
+        })?;
         let store = Store::open(&cache);
         let progress = Downloads::new(reporter);
         Ok(Self { cache, store, fetcher, progress, apt_sources, clock: Clock::start() })

@@ -4,14 +4,15 @@ use crate::supply::Supply;
 use crate::unpack::Mirrors;
 use pintle_model::{Arch, Debian, Digest, LockedSuite, Suite};
 use pintle_openpgp::{KeyRing, KeyRingError, VerifyError, debian_archive, verify_clearsigned};
+use pintle_package::control::Limits;
 use pintle_package::control::date::rfc3339;
 use pintle_package::control::index::{self, IndexError, compact};
 use pintle_package::control::release::{IndexFile, Release, ReleaseError};
-use pintle_package::control::Limits;
 use pintle_resolve::apt_sources::{self, AptSource, NoMirror, SourcesError};
 use pintle_resolve::freshness::{self, Stale};
-use pintle_world::atomic::{self, AtomicError};
+use pintle_world::atomic::AtomicError;
 use pintle_world::fetch::{BadMirror, FetchError};
+use pintle_world::kept;
 use pintle_world::{Expected, Mirror};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -165,8 +166,12 @@ pub enum ArchiveError {
 /// # Errors
 /// [`ArchiveError::NoMirror`] names the key of the definition to set.
 pub fn mirrors(debian: &Debian, supply: &Supply<'_>) -> Result<BTreeMap<String, Mirror>, ArchiveError> {
-    let own: Vec<&str> =
-        debian.suites.iter().filter(|suite| suite.mirror.is_none()).map(|suite| suite.name.as_str()).collect();
+    let own: Vec<&str> = debian
+        .suites
+        .iter()
+        .filter(|suite| suite.mirror.is_none())
+        .map(|suite| suite.name.as_str())
+        .collect();
     let found = if own.is_empty() { Vec::new() } else { apt_sources::pick_mirrors(&apt(supply)?, &own)? };
     let found: BTreeMap<&str, String> = own.into_iter().zip(found).collect();
     let mut mirrors = BTreeMap::new();
@@ -189,7 +194,8 @@ fn apt(supply: &Supply<'_>) -> Result<Vec<AptSource>, ArchiveError> {
     let mut texts = BTreeMap::new();
     for path in apt_sources::mirror_lists(&sources) {
         let file = PathBuf::from(&path);
-        let bytes = pintle_world::files::read(&file).map_err(|source| ArchiveError::Read { path: file, source })?;
+        let bytes =
+            pintle_world::files::read(&file).map_err(|source| ArchiveError::Read { path: file, source })?;
         texts.insert(path, String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned());
     }
     Ok(apt_sources::expand_mirror_lists(&sources, &texts))
@@ -231,7 +237,8 @@ fn keys(debian: &Debian, folder: &Path) -> Result<KeyRing, ArchiveError> {
     Ok(keys)
 }
 
-/// Fetches and verifies all suites. One that is missing or refused fails all.
+/// Fetches and verifies all suites. One that is missing or refused fails all, and so does one that is older than it
+/// was when `locked` was made: trixie itself has no `Valid-Until`, so nothing else would show a replay.
 ///
 /// # Errors
 /// [`ArchiveError`].
@@ -239,34 +246,51 @@ pub fn read(
     debian: &Debian,
     arch: Arch,
     folder: &Path,
+    locked: &[LockedSuite],
     supply: &Supply<'_>,
 ) -> Result<Vec<VerifiedSuite>, ArchiveError> {
     let keys = keys(debian, folder)?;
     let mirrors = mirrors(debian, supply)?;
-    debian.suites.iter().map(|suite| read_suite(suite, &mirrors[&suite.name], arch, &keys, supply)).collect()
+    let read = |suite: &Suite| {
+        let known = locked.iter().find(|locked| locked.name == suite.name);
+        let trust = Trust { keys: &keys, known };
+        read_suite(suite, &mirrors[&suite.name], arch, &trust, supply)
+    };
+    debian.suites.iter().map(read).collect()
+}
+
+/// What a suite is held against.
+struct Trust<'a> {
+    keys: &'a KeyRing,
+    /// The suite as it was locked before.
+    known: Option<&'a LockedSuite>,
 }
 
 fn read_suite(
     suite: &Suite,
     mirror: &Mirror,
     arch: Arch,
-    keys: &KeyRing,
+    trust: &Trust<'_>,
     supply: &Supply<'_>,
 ) -> Result<VerifiedSuite, ArchiveError> {
     let name = suite.name.as_str();
     let path = format!("dists/{name}/InRelease");
-    let document = supply.fetcher.get(mirror, &path, INRELEASE_MAX).map_err(|source| ArchiveError::Fetch {
-        suite: name.to_owned(),
-        what: "InRelease".to_owned(),
-        mirror: mirror.clone(),
-        source,
-    })?;
-    let signed = verify_clearsigned(&document, keys, supply.now).map_err(|source| {
+    let document =
+        supply.fetcher.get(mirror, &path, INRELEASE_MAX).map_err(|source| ArchiveError::Fetch {
+            suite: name.to_owned(),
+            what: "InRelease".to_owned(),
+            mirror: mirror.clone(),
+            source,
+        })?;
+    let signed = verify_clearsigned(&document, trust.keys, supply.now).map_err(|source| {
         ArchiveError::Signature { suite: name.to_owned(), mirror: mirror.clone(), source }
     })?;
     let release = Release::parse(signed.text(), &Limits::default())
         .map_err(|source| ArchiveError::Release { suite: name.to_owned(), source })?;
     freshness::check(name, &release, supply.now)?;
+    if let Some(known) = trust.known {
+        freshness::check_not_older(&release, known)?;
+    }
     if !release.is_called(name) {
         let (suite, found) = (name.to_owned(), release.codename);
         return Err(ArchiveError::OtherSuite { suite, mirror: mirror.clone(), found });
@@ -305,17 +329,22 @@ fn read_index(
     index: &IndexFile,
     supply: &Supply<'_>,
 ) -> Result<String, ArchiveError> {
-    let kept = supply.cache.indices().join(format!("{}.{KEPT_FORMAT}", index.file.sha256.hex()));
-    let failed = |source| ArchiveError::Read { path: kept.clone(), source };
-    if let Some(bytes) = pintle_world::files::read(&kept).map_err(failed)?
+    let path = supply.cache.indices().join(format!("{}.{KEPT_FORMAT}", index.file.sha256.hex()));
+    let failed = |source| ArchiveError::Read { path: path.clone(), source };
+    if let Some(bytes) = kept::read(&path).map_err(failed)?
         && let Ok(text) = String::from_utf8(bytes)
     {
         return Ok(text);
     }
-    let path = format!("dists/{suite}/{}", index.location);
+    let location = format!("dists/{suite}/{}", index.location);
     let expected = Expected { sha256: index.file.sha256, size: index.file.size };
-    let file = supply.fetcher.fetch(mirror, &path, expected, supply.progress).map_err(|source| {
-        ArchiveError::Fetch { suite: suite.to_owned(), what: index.path.clone(), mirror: mirror.clone(), source }
+    let file = supply.fetcher.fetch(mirror, &location, expected, supply.progress).map_err(|source| {
+        ArchiveError::Fetch {
+            suite: suite.to_owned(),
+            what: index.path.clone(),
+            mirror: mirror.clone(),
+            source,
+        }
     })?;
     let bytes = pintle_world::files::read(file.get())
         .map_err(|source| ArchiveError::Read { path: file.get().clone(), source })?
@@ -330,6 +359,6 @@ fn read_index(
         source,
     })?;
     let short = compact(&records);
-    atomic::write(&kept, short.as_bytes())?;
+    kept::write(&path, short.clone().into_bytes())?;
     Ok(short)
 }

@@ -95,12 +95,7 @@ fn gzip(image: &dyn DiskImage, store: &Store, file: &mut atomic::File) -> io::Re
     stream.finish(image.len())?.finish()?.flush()
 }
 
-fn zstd(
-    image: &dyn DiskImage,
-    store: &Store,
-    file: &mut atomic::File,
-    threads: usize,
-) -> io::Result<()> {
+fn zstd(image: &dyn DiskImage, store: &Store, file: &mut atomic::File, threads: usize) -> io::Result<()> {
     let mut encoder = zstd::Encoder::new(BufWriter::new(file), ZSTD_LEVEL)?;
     encoder.include_checksum(true)?;
     // Any number of workers gives the same bytes, but none gives others than one.

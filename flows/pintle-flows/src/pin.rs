@@ -6,12 +6,10 @@ use crate::definition::Definition;
 use crate::supply::Supply;
 use crate::unpack::{UnpackError, Unpacked, unpack};
 use pintle_assemble::{AssembleErrors, Package, Recipes, accounts};
-use pintle_model::{
-    Debian, LOCK_SCHEMA, Lock, LockedSuite, PackageRole, Source, System,
-};
+use pintle_model::{Debian, LOCK_SCHEMA, Lock, LockedSuite, PackageRole, Source, System};
+use pintle_package::control::Limits;
 use pintle_package::control::date;
 use pintle_package::control::index::{self, IndexError};
-use pintle_package::control::Limits;
 use pintle_resolve::lockfile::{self, LockError};
 use pintle_resolve::{
     BadSpec, ForeignPackage, LockDiff, Request, SuiteIndex, Universe, Unsolvable, request_digest, solve,
@@ -169,8 +167,7 @@ pub fn read(path: &Path) -> Result<Option<(Lock, String)>, PinError> {
     let Some(bytes) = pintle_world::files::read(path).map_err(failed)? else { return Ok(None) };
     let text = String::from_utf8(bytes)
         .map_err(|_| failed(std::io::Error::new(std::io::ErrorKind::InvalidData, "it is not UTF-8 text")))?;
-    let lock =
-        lockfile::parse(&text).map_err(|source| PinError::Lock { path: path.to_owned(), source })?;
+    let lock = lockfile::parse(&text).map_err(|source| PinError::Lock { path: path.to_owned(), source })?;
     Ok(Some((lock, text)))
 }
 
@@ -183,7 +180,8 @@ fn choose(
     folder: &Path,
     supply: &Supply<'_>,
 ) -> Result<Lock, PinError> {
-    let suites = archive::read(debian, system.arch, folder, supply)?;
+    let known = old.map_or(&[][..], |old| &old.suites[..]);
+    let suites = archive::read(debian, system.arch, folder, known, supply)?;
     let mut records = Vec::new();
     for suite in &suites {
         for text in &suite.indices {
@@ -240,11 +238,7 @@ pub(crate) fn for_assembly(packages: &[Unpacked], role: PackageRole) -> Vec<Pack
     packages
         .iter()
         .filter(|package| package.locked.role == role)
-        .map(|package| Package {
-            locked: &package.locked,
-            unpacked: &package.deb,
-            source: package.source,
-        })
+        .map(|package| Package { locked: &package.locked, unpacked: &package.deb, source: package.source })
         .collect()
 }
 

@@ -73,8 +73,11 @@ pub(crate) fn read(from: impl Read, name: &str, spool: &mut Spool) -> Result<Tre
             io::copy(&mut reader, spool).map_err(fail)?;
             blob = Blob::at(spool.source(), offset, entry.size);
         }
-        add(&mut tree, &entry, blob, name)
-            .map_err(|source| TarTreeError::Member { name: name.to_owned(), offset: entry.offset, source })?;
+        add(&mut tree, &entry, blob, name).map_err(|source| TarTreeError::Member {
+            name: name.to_owned(),
+            offset: entry.offset,
+            source,
+        })?;
     }
     Ok(tree)
 }

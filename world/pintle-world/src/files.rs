@@ -127,13 +127,12 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
     std::fs::create_dir_all(path)
 }
 
-/// The machine's apt sources, by file name and text: `sources.list`, then `sources.list.d/*.{list,sources}` sorted.
-/// None where there is no apt.
+/// The sources of the apt whose settings are in `folder` (`/etc/apt`), by file name and text: `sources.list`, then
+/// `sources.list.d/*.{list,sources}` sorted. None where there is no apt.
 ///
 /// # Errors
 /// Every error but `NotFound`.
-pub fn apt_sources() -> io::Result<Vec<(String, String)>> {
-    let folder = Path::new("/etc/apt");
+pub fn apt_sources(folder: &Path) -> io::Result<Vec<(String, String)>> {
     let more = folder.join("sources.list.d");
     let mut files = vec![folder.join("sources.list")];
     files.extend(names(&more)?.iter().map(|name| more.join(name)));

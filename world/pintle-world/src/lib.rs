@@ -6,6 +6,7 @@ pub mod clock;
 pub mod fetch;
 pub mod files;
 pub mod host_tree;
+pub mod kept;
 pub mod probe;
 pub mod qemu;
 pub mod spool;

@@ -61,8 +61,12 @@ fn report(built: &Built, reporter: &Reporter) {
 /// What became of the lock, in a few lines.
 pub(crate) fn say_change(change: &Change, reporter: &Reporter) {
     match change {
-        Change::Made { packages } => reporter.say(&format!("made the lock: {packages} packages; keep it with the definition")),
-        Change::Changed(diff) if diff.is_empty() => reporter.say("the lock now answers the definition; the packages are the same"),
+        Change::Made { packages } => {
+            reporter.say(&format!("made the lock: {packages} packages; keep it with the definition"))
+        }
+        Change::Changed(diff) if diff.is_empty() => {
+            reporter.say("the lock now answers the definition; the packages are the same")
+        }
         Change::Changed(diff) => reporter.say(&format!("changed the lock:\n{diff}")),
     }
 }
@@ -88,7 +92,9 @@ pub(crate) fn explain_pin(error: PinError) -> Failure {
         PinError::Spec(_) | PinError::Unsolvable(_) | PinError::Accounts(_) => (BadInput, ""),
         PinError::Archive(error) => archive(error),
         PinError::Unpack(UnpackError::Fetch { source, .. }) => fetch(source),
-        PinError::Unpack(UnpackError::Deb { .. }) => (Refused, "the package is not what a package must be; report it to its maintainer"),
+        PinError::Unpack(UnpackError::Deb { .. }) => {
+            (Refused, "the package is not what a package must be; report it to its maintainer")
+        }
         PinError::Unpack(UnpackError::Suite { .. }) => (BadInput, "pintle lock"),
         _ => (Failed, ""),
     };
@@ -99,10 +105,13 @@ pub(crate) fn explain_pin(error: PinError) -> Failure {
 fn archive(error: &ArchiveError) -> (FailureKind, &'static str) {
     use FailureKind::{BadInput, Failed, Refused};
     match error {
-        ArchiveError::Signature { .. } => {
-            (Refused, "nothing of it was used; try another mirror (`source.mirror`), or add the archive's key (`source.keys`)")
+        ArchiveError::Signature { .. } => (
+            Refused,
+            "nothing of it was used; try another mirror (`source.mirror`), or add the archive's key (`source.keys`)",
+        ),
+        ArchiveError::Stale(_) => {
+            (Refused, "check this machine's clock, or take another mirror (`source.mirror`)")
         }
-        ArchiveError::Stale(_) => (Refused, "check this machine's clock, or take another mirror (`source.mirror`)"),
         ArchiveError::OtherSuite { .. } | ArchiveError::Unpack { .. } => {
             (Refused, "take another mirror (`source.mirror`)")
         }

@@ -46,7 +46,11 @@ fn paint() -> Paint {
 /// What is wrong with a definition, one after the other.
 pub(crate) fn problems(problems: &Problems) -> Failure {
     let count = problems.0.len();
-    let head = if count == 1 { "the definition has a mistake".into() } else { format!("the definition has {count} mistakes") };
+    let head = if count == 1 {
+        "the definition has a mistake".into()
+    } else {
+        format!("the definition has {count} mistakes")
+    };
     Failure::new(FailureKind::BadInput, format!("{head}\n\n{}", problems.render(paint())))
         .details(json!(problems))
         .hint("`pintle options NAME` prints the reference of a module")

@@ -24,7 +24,8 @@ pub(crate) fn run(arguments: &Lock, reporter: &Reporter) -> Outcome {
     let pinned = pinned.map_err(explain_pin)?;
     match &pinned.change {
         Some(change) => say_change(change, reporter),
-        None => reporter.say("the lock answers the definition; nothing was changed (`--update` takes newer versions)"),
+        None => reporter
+            .say("the lock answers the definition; nothing was changed (`--update` takes newer versions)"),
     }
     let changed = match &pinned.change {
         None => false,

@@ -30,12 +30,8 @@ pub(crate) fn run(arguments: &Mkfs, reporter: &Reporter) -> Outcome {
     };
     let store = Store::open(&open_cache()?);
     let written = mkfs(&request, &store, &mut std::io::stdin().lock()).map_err(explain)?;
-    let text = format!(
-        "wrote {} ({}, {} entries)",
-        written.path.display(),
-        Size(written.size),
-        written.entries
-    );
+    let text =
+        format!("wrote {} ({}, {} entries)", written.path.display(), Size(written.size), written.entries);
     reporter.result(&text, &json!(written));
     Ok(ExitCode::SUCCESS)
 }

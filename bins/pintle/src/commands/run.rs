@@ -28,7 +28,8 @@ pub(crate) fn run(arguments: &Run, reporter: &Reporter) -> Outcome {
 }
 
 fn request(arguments: &Run, image: PathBuf, scratch: PathBuf) -> Request {
-    let name = image.file_stem().map_or_else(|| "image".to_owned(), |name| name.to_string_lossy().into_owned());
+    let name =
+        image.file_stem().map_or_else(|| "image".to_owned(), |name| name.to_string_lossy().into_owned());
     Request {
         name,
         image,
@@ -93,7 +94,8 @@ fn tell(event: &Event, reporter: &Reporter) {
             let how = if *kvm { "KVM" } else { "without KVM: several times slower than real hardware" };
             reporter.say(&format!("machine started ({how}); `pintle ssh` logs in (port {})", login.port));
             for forward in forwards.iter().filter(|forward| forward.guest != 22) {
-                reporter.say(&format!("  http://127.0.0.1:{}/ leads to port {}", forward.host, forward.guest));
+                reporter
+                    .say(&format!("  http://127.0.0.1:{}/ leads to port {}", forward.host, forward.guest));
             }
         }
         Event::Reached(moment) => reporter.say(&format!("{:>7.1} s  {}", moment.seconds, moment.what)),
@@ -103,11 +105,9 @@ fn tell(event: &Event, reporter: &Reporter) {
 
 fn report(ran: &Ran, reporter: &Reporter) {
     let picture = draw(&ran.moments, 100);
-    let text = if picture.is_empty() { String::new() } else { format!("\nwhere the boot time went:\n{picture}") };
-    reporter.result(
-        &text,
-        &json!({"kvm": ran.kvm, "timeline": ran.moments, "exec_status": ran.exec_status}),
-    );
+    let text =
+        if picture.is_empty() { String::new() } else { format!("\nwhere the boot time went:\n{picture}") };
+    reporter.result(&text, &json!({"kvm": ran.kvm, "timeline": ran.moments, "exec_status": ran.exec_status}));
 }
 
 /// Adds what to do next.

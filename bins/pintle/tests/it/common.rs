@@ -38,7 +38,10 @@ pub(crate) fn succeed(command: &mut Command) -> String {
 /// Runs a command; the tools the tests judge with are installed by the test command.
 pub(crate) fn finish(command: &mut Command) -> Output {
     command.output().unwrap_or_else(|error| {
-        panic!("cannot run {:?}: {error}; `cargo xtask test` installs what the tests need", command.get_program())
+        panic!(
+            "cannot run {:?}: {error}; `cargo xtask test` installs what the tests need",
+            command.get_program()
+        )
     })
 }
 
@@ -67,7 +70,12 @@ pub(crate) fn web() -> &'static Web {
         succeed(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key));
         let public = std::fs::read_to_string(key.with_extension("pub")).unwrap();
         write_definition(&definition, public.trim());
-        succeed(pintle().args(["build", "--format", "raw", "--format", "qcow2", "--output"]).arg(&out).arg(&definition));
+        succeed(
+            pintle()
+                .args(["build", "--format", "raw", "--format", "qcow2", "--output"])
+                .arg(&out)
+                .arg(&definition),
+        );
         let manifest = serde_json::from_slice(&std::fs::read(out.join("web.json")).unwrap()).unwrap();
         Web { folder: definition, image: out.join("web.raw"), qcow2: out.join("web.qcow2"), manifest, key }
     })

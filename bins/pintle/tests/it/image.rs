@@ -39,7 +39,12 @@ fn the_unified_kernel_image_is_small() {
     let esp = folder.path().join("esp");
     partition("esp", &esp);
     let listing = succeed(Command::new("mdir").args(["-b", "-/", "-i"]).arg(&esp));
-    let uki = listing.lines().find(|line| line.contains("/EFI/Linux/")).expect("a UKI in the ESP").trim().to_owned();
+    let uki = listing
+        .lines()
+        .find(|line| line.contains("/EFI/Linux/"))
+        .expect("a UKI in the ESP")
+        .trim()
+        .to_owned();
     let copy = folder.path().join("uki.efi");
     succeed(Command::new("mcopy").arg("-i").arg(&esp).arg(&uki).arg(&copy));
     let size = std::fs::metadata(&copy).unwrap().len();
@@ -51,7 +56,8 @@ fn the_unified_kernel_image_is_small() {
 pub(crate) fn partition(role: &str, to: &Path) {
     let built = web();
     let partitions = built.manifest["disk"]["partitions"].as_array().unwrap();
-    let found = partitions.iter().find(|p| p["role"] == role).unwrap_or_else(|| panic!("{role} in {partitions:?}"));
+    let found =
+        partitions.iter().find(|p| p["role"] == role).unwrap_or_else(|| panic!("{role} in {partitions:?}"));
     let (start, size) = (found["start"].as_u64().unwrap(), found["size"].as_u64().unwrap());
     let image = File::open(&built.image).unwrap();
     let mut out = File::create(to).unwrap();

@@ -1,6 +1,6 @@
 //! The same bytes, whoever builds, where and when; and nothing asked of the kernel that an ordinary user may not ask.
 
-use crate::common::{cache, pintle, succeed, web};
+use crate::common::{cache, succeed, web};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -35,7 +35,10 @@ fn another_place_zone_umask_and_user_give_the_same_bytes() {
     succeed(Command::new("chmod").arg("a+rx").arg(&program));
     let script = format!(
         "umask 077; export TZ=Pacific/Chatham LC_ALL=C HOME=/nonexistent PINTLE_CACHE_DIR={}; exec {} build --locked --offline --output {} {}",
-        cache_copy.display(), program.display(), out.display(), definition.display()
+        cache_copy.display(),
+        program.display(),
+        out.display(),
+        definition.display()
     );
     let mut command = Command::new("setpriv");
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs", "sh", "-c", &script]);

@@ -18,7 +18,10 @@ const SOUND: &str = "systemctl is-system-running --wait; systemctl --failed --no
 
 #[test]
 fn boots_by_uefi_from_virtio_and_is_sound() {
-    let said = boot(&[], &format!("{SOUND}; cat /proc/cmdline; id -un nginx 2>/dev/null; systemctl is-active beacon"));
+    let said = boot(
+        &[],
+        &format!("{SOUND}; cat /proc/cmdline; id -un nginx 2>/dev/null; systemctl is-active beacon"),
+    );
     let lines: Vec<&str> = said.lines().collect();
     assert_eq!(lines[0], "running", "{said}");
     assert!(lines[1].contains("root=PARTUUID="), "nothing failed: {said}");
@@ -65,7 +68,10 @@ fn grows_to_a_larger_disk_and_takes_the_baked_key() {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    let said = ssh(port, "df --output=size -B1M / | tail -1; resize2fs /dev/disk/by-partlabel/root 2>&1 | tail -1; ls /etc/ssh/ssh_host_*_key | wc -l");
+    let said = ssh(
+        port,
+        "df --output=size -B1M / | tail -1; resize2fs /dev/disk/by-partlabel/root 2>&1 | tail -1; ls /etc/ssh/ssh_host_*_key | wc -l",
+    );
     succeed(Command::new("kill").args(["-INT", &machine.id().to_string()]));
     machine.wait().unwrap();
     let lines: Vec<&str> = said.lines().map(str::trim).collect();
@@ -78,7 +84,14 @@ fn ssh(port: u16, command: &str) -> String {
     let until = Instant::now() + Duration::from_secs(600);
     loop {
         let output = Command::new("ssh")
-            .args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"])
+            .args([
+                "-o",
+                "StrictHostKeyChecking=no",
+                "-o",
+                "UserKnownHostsFile=/dev/null",
+                "-o",
+                "LogLevel=ERROR",
+            ])
             .args(["-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-p"])
             .arg(port.to_string())
             .arg("-i")

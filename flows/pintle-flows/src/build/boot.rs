@@ -5,11 +5,11 @@ use crate::unpack::Unpacked;
 use pintle_assemble::initrd::{self, InitrdError, InitrdOptions, Root};
 use pintle_boot::grub::Files;
 use pintle_image::{BootFiles, EfiFiles, GrubFiles};
-use pintle_model::{Blob, Contents, Digest, Hasher, Kind, System, Timestamp, Tree, TreeError, TreePath, WriteAll};
+use pintle_model::{Blob, Contents, Hasher, Kind, System, Timestamp, Tree, TreeError, TreePath, WriteAll};
 use pintle_package::EntryKind;
-use pintle_world::atomic::{self, AtomicError};
+use pintle_world::atomic::AtomicError;
+use pintle_world::kept;
 use std::io;
-use std::path::Path;
 
 /// Packages whose files enter the boot chain, locked with the role `boot`.
 #[must_use]
@@ -118,8 +118,8 @@ fn pack(initrd: &Tree, supply: &Supply<'_>) -> Result<Blob, BootError> {
     let mut stream = WriteAll::new(Hashing(Hasher::new()), supply.store);
     let len = pintle_fs::cpio::write(initrd, &mut stream)?;
     let digest = stream.finish(len)?.0.finish().digest();
-    let kept = supply.cache.indices().join(format!("initrd-{digest}.{INITRD_LEVEL}.zst"));
-    if let Some(packed) = read_kept(&kept)? {
+    let path = supply.cache.indices().join(format!("initrd-{digest}.{INITRD_LEVEL}.zst"));
+    if let Some(packed) = kept::read(&path)? {
         return Ok(Blob::inline(packed));
     }
     let mut encoder = zstd::Encoder::new(Vec::new(), INITRD_LEVEL)?;
@@ -129,19 +129,8 @@ fn pack(initrd: &Tree, supply: &Supply<'_>) -> Result<Blob, BootError> {
     let mut stream = WriteAll::new(encoder, supply.store);
     let len = pintle_fs::cpio::write(initrd, &mut stream)?;
     let packed = stream.finish(len)?.finish()?;
-    let mut file = packed.clone();
-    file.extend_from_slice(Digest::of(&packed).as_bytes());
-    atomic::write(&kept, &file)?;
+    kept::write(&path, packed.clone())?;
     Ok(Blob::inline(packed))
-}
-
-/// A kept initrd, whose last 32 bytes are the digest of the rest; a damaged one counts as none.
-fn read_kept(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let Some(mut bytes) = pintle_world::files::read(path)? else { return Ok(None) };
-    let Some(at) = bytes.len().checked_sub(32) else { return Ok(None) };
-    let sound = Digest::of(&bytes[..at]).as_bytes() == &bytes[at..];
-    bytes.truncate(at);
-    Ok(sound.then_some(bytes))
 }
 
 /// Hashes what is written.

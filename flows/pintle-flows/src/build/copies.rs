@@ -37,14 +37,12 @@ pub(super) fn read(
         if found.contains_key(path) {
             continue;
         }
-        let tree = host_tree::read(&folder.join(path), store, Ownership::Root).map_err(|source| CopyError {
-            origin: file.origin.clone(),
-            path: path.clone(),
-            target: file.path.clone(),
-            source,
+        let tree = host_tree::read(&folder.join(path), store, Ownership::Root).map_err(|source| {
+            CopyError { origin: file.origin.clone(), path: path.clone(), target: file.path.clone(), source }
         })?;
         // A single file comes as the only entry of its tree.
-        let only = tree.walk().nth(1).filter(|_| !folder.join(path).is_dir()).map(|entry| entry.inode.clone());
+        let only =
+            tree.walk().nth(1).filter(|_| !folder.join(path).is_dir()).map(|entry| entry.inode.clone());
         let content = match only {
             Some(inode) => match inode.kind {
                 Kind::File(blob) => HostContent::File { blob, executable: inode.attrs.mode & 0o100 != 0 },

@@ -256,7 +256,8 @@ fn prepare(request: &Request, emulator: &Emulator, public: String) -> Result<Mac
 fn ovmf(scratch: &Path) -> Result<(PathBuf, PathBuf), RunError> {
     let places = OVMF.map(|(code, _)| code);
     let code = first_file(&places).ok_or_else(|| RunError::NoOvmf(places.join(", ")))?;
-    let (_, template) = OVMF.iter().find(|(c, _)| Path::new(c) == code).expect("invariant: found in the table");
+    let (_, template) =
+        OVMF.iter().find(|(c, _)| Path::new(c) == code).expect("invariant: found in the table");
     let variables = scratch.join("efi-variables.fd");
     std::fs::copy(template, &variables)
         .map_err(|source| RunError::Scratch { path: variables.clone(), source })?;

@@ -23,7 +23,10 @@ const STAGES: [Stage; 7] = [
     Stage { name: "kernel", signs: &["Linux version "] },
     Stage { name: "initrd", signs: &["Run /init as init process", "Running in initrd"] },
     Stage { name: "root file system", signs: &["Switching root", "initrd-switch-root.service"] },
-    Stage { name: "system", signs: &["Queued start job for default target", "Hostname set to", "Welcome to"] },
+    Stage {
+        name: "system",
+        signs: &["Queued start job for default target", "Hostname set to", "Welcome to"],
+    },
     Stage { name: "login prompt", signs: &["login:"] },
 ];
 

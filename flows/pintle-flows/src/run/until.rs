@@ -19,7 +19,9 @@ pub enum Until {
 
 /// The text is no readiness condition.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("`{0}` is not something to wait for (use `login`, `ssh`, or a URL of the guest such as `http://:80/`)")]
+#[error(
+    "`{0}` is not something to wait for (use `login`, `ssh`, or a URL of the guest such as `http://:80/`)"
+)]
 pub struct BadUntil(String);
 
 impl FromStr for Until {

@@ -106,9 +106,20 @@ impl Enabler<'_, '_> {
         }
     }
 
+    /// Files of system units that could be enabled, by name. A package that is installed later brings others: those are
+    /// left to Debian's own presets.
+    fn units(&self) -> BTreeSet<String> {
+        const KINDS: [&str; 6] = [".service", ".socket", ".timer", ".path", ".mount", ".target"];
+        let tree = self.editor.tree();
+        let folder = TreePath::literal("usr/lib/systemd/system");
+        let files = tree.children(&folder).filter(|(_, id)| matches!(tree.inode(*id).kind, Kind::File(_)));
+        let names = files.map(|(name, _)| String::from_utf8_lossy(name).into_owned());
+        names.filter(|name| KINDS.iter().any(|kind| name.ends_with(kind))).collect()
+    }
+
     fn write_preset(&mut self) {
         let mut text =
-            "# What this image enables, and nothing else (written when it was built).\n".to_owned();
+            "# What this image enables of the units it has (written when it was built).\n".to_owned();
         // Instances stand behind their template, all on one line.
         let mut templates: BTreeMap<String, Vec<&str>> = BTreeMap::new();
         for unit in &self.enabled {
@@ -119,13 +130,14 @@ impl Enabler<'_, '_> {
                 None => drop(templates.entry(unit.clone()).or_default()),
             }
         }
+        let listed: BTreeSet<String> = templates.keys().cloned().collect();
         for (unit, instances) in templates {
             text.push_str(&format!(
                 "enable {}\n",
                 [&[unit.as_str()], instances.as_slice()].concat().join(" ")
             ));
         }
-        text.push_str("disable *\n");
+        text.extend(self.units().difference(&listed).map(|unit| format!("disable {unit}\n")));
         if let Err(error) = self.editor.file(PRESET, text, 0o644, (0, 0)) {
             self.errors.push(error);
         }

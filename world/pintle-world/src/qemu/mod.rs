@@ -96,8 +96,8 @@ impl Emulator {
             .output()
             .map_err(|source| QemuError::Spawn { program: program.clone(), source })?;
         let answer = String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned();
-        let version = parse_version(&answer)
-            .ok_or_else(|| QemuError::Version { program: program.clone(), answer })?;
+        let version =
+            parse_version(&answer).ok_or_else(|| QemuError::Version { program: program.clone(), answer })?;
         if version < OLDEST {
             return Err(QemuError::TooOld { program, major: version.0, minor: version.1 });
         }

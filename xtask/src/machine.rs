@@ -8,10 +8,14 @@ use std::process::{Command, Stdio};
 pub(crate) const QEMU: [&str; 4] = ["qemu-system-x86", "qemu-utils", "ovmf", "seabios"];
 
 /// To judge what we write.
-pub(crate) const JUDGES: [&str; 27] = [
+pub(crate) const JUDGES: [&str; 38] = [
     "apt",
+    "attr",
     "binutils",
     "cpio",
+    "curl",
+    "debconf",
+    "debian-archive-keyring",
     "dosfstools",
     "dpkg",
     "dpkg-dev",
@@ -24,16 +28,24 @@ pub(crate) const JUDGES: [&str; 27] = [
     "grub-common",
     "grub-pc-bin",
     "kmod",
+    "libcap2-bin",
+    "libpam-runtime",
     "mmdebstrap",
     "mtools",
-    "openssh-client",
+    "openssh-
+    client",
     "openssl",
     "parted",
+    "passwd",
     "python3",
+    "python3-pefile",
     "sbsigntool",
     "strace",
     "systemd",
+    "systemd-boot-efi",
+    "tar",
     "udev",
+    "util-linux",
     "xz-utils",
     "zstd",
 ];

@@ -201,6 +201,9 @@ pub(crate) struct Run {
     /// What the disk is attached to
     #[arg(long, value_enum, default_value = "virtio")]
     pub(crate) disk: Disk,
+    /// Attach a further disk image (/dev/vdb and so on), whose changes are thrown away; may be repeated
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) drive: Vec<PathBuf>,
     /// Forward a TCP port of this host: HOST:GUEST; may be repeated
     #[arg(long, short, value_name = "HOST:GUEST")]
     pub(crate) forward: Vec<Forward>,

@@ -25,7 +25,7 @@ pub struct Output {
 /// Something that writes a disk image of a known length into any sink.
 pub trait DiskImage {
     /// Length of the disk in bytes.
-    fn len(&self) -> u64;
+    fn size(&self) -> u64;
 
     /// Puts every byte that is not zero into `sink`.
     ///
@@ -70,7 +70,7 @@ pub fn write(
 fn raw(image: &dyn DiskImage, store: &Store, file: &atomic::File) -> io::Result<()> {
     let mut sink = FileSink::new(file.as_file(), store);
     image.write(&mut sink)?;
-    sink.finish(image.len())
+    sink.finish(image.size())
 }
 
 fn compressed_qcow2(
@@ -80,7 +80,7 @@ fn compressed_qcow2(
     threads: usize,
 ) -> io::Result<()> {
     let compression = qcow2::Compression::Deflate(GZIP_LEVEL);
-    let options = qcow2::Options { size: image.len(), compression, threads };
+    let options = qcow2::Options { size: image.size(), compression, threads };
     let mut writer = qcow2::Writer::new(file, store, options)?;
     image.write(&mut writer)?;
     writer.finish()?;
@@ -92,7 +92,7 @@ fn gzip(image: &dyn DiskImage, store: &Store, file: &mut atomic::File) -> io::Re
     let encoder = GzEncoder::new(BufWriter::new(file), flate2::Compression::new(GZIP_LEVEL));
     let mut stream = WriteAll::new(encoder, store);
     image.write(&mut stream)?;
-    stream.finish(image.len())?.finish()?.flush()
+    stream.finish(image.size())?.finish()?.flush()
 }
 
 fn zstd(image: &dyn DiskImage, store: &Store, file: &mut atomic::File, threads: usize) -> io::Result<()> {
@@ -102,5 +102,5 @@ fn zstd(image: &dyn DiskImage, store: &Store, file: &mut atomic::File, threads: 
     encoder.multithread(u32::try_from(threads.max(1)).unwrap_or(1))?;
     let mut stream = WriteAll::new(encoder, store);
     image.write(&mut stream)?;
-    stream.finish(image.len())?.finish()?.flush()
+    stream.finish(image.size())?.finish()?.flush()
 }

@@ -44,6 +44,7 @@ fn request(arguments: &Run, image: PathBuf, scratch: PathBuf) -> Request {
             arguments::Disk::Sata => DiskBus::Sata,
             arguments::Disk::Nvme => DiskBus::Nvme,
         },
+        drives: arguments.drive.clone(),
         memory: arguments.memory,
         cpus: arguments.cpus,
         forwards: arguments.forward.clone(),

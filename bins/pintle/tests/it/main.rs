@@ -1,6 +1,8 @@
 //! The program as its users meet it: real archive, real images, real boots. One binary, so that what is expensive
 //! (an image, a virtual machine) is made once and shared.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
+
 mod common;
 mod image;
 mod reproducible;

@@ -9,7 +9,7 @@ pub(super) struct Image<'a> {
 }
 
 impl DiskImage for Image<'_> {
-    fn len(&self) -> u64 {
+    fn size(&self) -> u64 {
         self.plan.report.disk_size
     }
 

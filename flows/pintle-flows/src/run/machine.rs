@@ -62,6 +62,8 @@ pub struct Machine {
     pub image_format: &'static str,
     /// Bus of the disk.
     pub bus: DiskBus,
+    /// Further disks (virtio-blk, `/dev/vdb` and so on) and their formats; what the guest writes to them is lost.
+    pub drives: Vec<(PathBuf, &'static str)>,
     /// Writes.
     pub writes: Writes,
     /// UEFI: code (read-only) and a scratch copy of the variables; BIOS: none.
@@ -119,6 +121,11 @@ impl Machine {
             }
             DiskBus::Nvme => add(&["-device", "nvme,drive=disk,serial=pintle,bootindex=1"]),
         }
+        for (number, (path, format)) in self.drives.iter().enumerate() {
+            let file = escape(path);
+            add(&["-drive", &format!("if=none,id=drive{number},format={format},snapshot=on,file={file}")]);
+            add(&["-device", &format!("virtio-blk-pci,drive=drive{number}")]);
+        }
         let mut network = "user,id=net".to_owned();
         for forward in &self.forwards {
             network += &format!(",hostfwd=tcp:127.0.0.1:{}-:{}", forward.host, forward.guest);
@@ -152,6 +159,7 @@ mod tests {
             image: "/out/a,b.raw".into(),
             image_format: "raw",
             bus: DiskBus::Nvme,
+            drives: vec![("/data.img".into(), "raw")],
             writes: Writes::Discarded,
             uefi: None,
             memory: Size::mib(256),
@@ -161,6 +169,6 @@ mod tests {
             console: Console::Watched,
         };
         let words: Vec<_> = machine.arguments().into_iter().map(|w| w.into_string().unwrap()).collect();
-        insta::assert_snapshot!(words.join(" "), @"-machine q35 -accel tcg -cpu max -smp 2 -m 256M -nodefaults -display none -no-reboot -serial stdio -device virtio-rng-pci -fw_cfg name=etc/sercon-port,string=0 -drive if=none,id=disk,format=raw,snapshot=on,file=/out/a,,b.raw -device nvme,drive=disk,serial=pintle,bootindex=1 -netdev user,id=net,hostfwd=tcp:127.0.0.1:8080-:80 -device virtio-net-pci,netdev=net,romfile= -smbios type=11,value=io.systemd.credential.binary:ssh.authorized_keys.root=c3NoLWVkMjU1MTkgQQ==");
+        insta::assert_snapshot!(words.join(" "), @"-machine q35 -accel tcg -cpu max -smp 2 -m 256M -nodefaults -display none -no-reboot -serial stdio -device virtio-rng-pci -fw_cfg name=etc/sercon-port,string=0 -drive if=none,id=disk,format=raw,snapshot=on,file=/out/a,,b.raw -device nvme,drive=disk,serial=pintle,bootindex=1 -drive if=none,id=drive0,format=raw,snapshot=on,file=/data.img -device virtio-blk-pci,drive=drive0 -netdev user,id=net,hostfwd=tcp:127.0.0.1:8080-:80 -device virtio-net-pci,netdev=net,romfile= -smbios type=11,value=io.systemd.credential.binary:ssh.authorized_keys.root=c3NoLWVkMjU1MTkgQQ==");
     }
 }

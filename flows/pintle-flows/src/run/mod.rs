@@ -46,6 +46,8 @@ pub struct Request {
     pub firmware: Firmware,
     /// Bus of the disk.
     pub bus: DiskBus,
+    /// Further disks.
+    pub drives: Vec<PathBuf>,
     /// Memory.
     pub memory: Size,
     /// Processors.
@@ -207,15 +209,8 @@ pub fn run(
 
 /// Turns the request into a complete machine.
 fn prepare(request: &Request, emulator: &Emulator, public: String) -> Result<Machine, RunError> {
-    let image_format = match request.image.extension().and_then(|e| e.to_str()) {
-        Some("raw" | "img") => "raw",
-        Some("qcow2") => "qcow2",
-        _ => return Err(RunError::Format(request.image.clone())),
-    };
-    let image = request
-        .image
-        .canonicalize()
-        .map_err(|source| RunError::Image { path: request.image.clone(), source })?;
+    let (image, image_format) = disk(&request.image)?;
+    let drives = request.drives.iter().map(|path| disk(path)).collect::<Result<Vec<_>, _>>()?;
     let uefi = match request.firmware {
         Firmware::Bios => None,
         Firmware::Uefi => Some(ovmf(&request.scratch)?),
@@ -242,6 +237,7 @@ fn prepare(request: &Request, emulator: &Emulator, public: String) -> Result<Mac
         image,
         image_format,
         bus: request.bus,
+        drives,
         writes: request.writes,
         uefi,
         memory: request.memory,
@@ -250,6 +246,17 @@ fn prepare(request: &Request, emulator: &Emulator, public: String) -> Result<Mac
         root_key: Some(public),
         console: request.console,
     })
+}
+
+/// A disk image by its absolute path, and its format.
+fn disk(path: &Path) -> Result<(PathBuf, &'static str), RunError> {
+    let format = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("raw" | "img") => "raw",
+        Some("qcow2") => "qcow2",
+        _ => return Err(RunError::Format(path.to_owned())),
+    };
+    let found = path.canonicalize().map_err(|source| RunError::Image { path: path.to_owned(), source })?;
+    Ok((found, format))
 }
 
 /// OVMF's code and a scratch copy of its variables.

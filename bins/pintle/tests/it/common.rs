@@ -66,6 +66,8 @@ pub(crate) fn web() -> &'static Web {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("web-{}", std::process::id()));
         let (definition, out) = (folder.join("definition"), folder.join("out"));
         let key = folder.join("key");
+        // A test that panicked in here leaves its beginnings to the next.
+        drop(std::fs::remove_dir_all(&folder));
         std::fs::create_dir_all(&definition).unwrap();
         succeed(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key));
         let public = std::fs::read_to_string(key.with_extension("pub")).unwrap();
@@ -89,9 +91,10 @@ pub(crate) fn write_definition(folder: &Path, key: &str) {
     let text = std::fs::read_to_string(example.join("system.toml")).unwrap();
     assert!(text.contains("ssh-keys = []"), "the example has a place for a key");
     let text = text.replace("ssh-keys = []", &format!("ssh-keys = [{key:?}]"));
-    let more = "\n[services.beacon]\ncommand = [\"/usr/bin/sleep\", \"infinity\"]\ndirectories = [\"state\"]\n\n\
-                [packages]\ninstall = [\"attr\"]\n";
-    std::fs::write(folder.join("system.toml"), text + more).unwrap();
+    let before = "packages = [\"attr\"]\n";
+    let after =
+        "\n[services.beacon]\ncommand = [\"/usr/bin/sleep\", \"infinity\"]\ndirectories = [\"state\"]\n";
+    std::fs::write(folder.join("system.toml"), format!("{before}{text}{after}")).unwrap();
 }
 
 /// Lets two virtual machines run at once: each takes a core.

@@ -41,7 +41,7 @@ fn the_unified_kernel_image_is_small() {
     let listing = succeed(Command::new("mdir").args(["-b", "-/", "-i"]).arg(&esp));
     let uki = listing
         .lines()
-        .find(|line| line.contains("/EFI/Linux/"))
+        .find(|line| line.contains("/EFI/Linux/") && line.trim_end().ends_with(".efi"))
         .expect("a UKI in the ESP")
         .trim()
         .to_owned();

@@ -6,9 +6,11 @@
 mod arch;
 mod blob;
 mod digest;
+mod inode;
 mod limits;
 mod lock;
 mod path;
+mod service;
 mod sink;
 mod size;
 mod system;
@@ -19,18 +21,19 @@ mod verified;
 pub use arch::{Arch, UnknownArch};
 pub use blob::{Blob, BlobTooLarge, Bytes, Contents, NoContents, Segment, SourceId};
 pub use digest::{BadDigest, Digest, Hashed, Hasher};
+pub use inode::{Attrs, Inode, InodeId, Kind, Origin, OriginId, Timestamp, Xattrs};
 pub use limits::Limit;
 pub use lock::{
-    Lock, LockedGroup, LockedPackage, LockedSuite, LockedUser, PackageRole, SuiteTag, LOCK_SCHEMA,
+    LOCK_SCHEMA, Lock, LockedGroup, LockedPackage, LockedSuite, LockedUser, PackageRole, SuiteTag,
 };
-pub use path::{BadPath, TreePath, NAME_MAX, PATH_MAX};
+pub use path::{BadPath, NAME_MAX, PATH_MAX, TreePath};
+pub use service::{Command, Ready, Restart, Sandbox, Service, StateDirectory};
 pub use sink::{Count, Offset, Sink, WriteAll};
 pub use size::{BadSize, Size};
 pub use system::{
-    Accept, Check, Command, Debian, FileContent, FileSpec, GroupSpec, Image, Kernel, Layout, OutputFormat,
-    Ready, Restart, Sandbox, Service, Source, SourceLine, StateDirectory, Suite, System, Units, UserSpec,
-    SYSTEM_SCHEMA,
+    Accept, Check, Debian, FileContent, FileSpec, GroupSpec, Image, Kernel, Layout, OutputFormat,
+    SYSTEM_SCHEMA, Source, SourceLine, Suite, System, Units, UserSpec,
 };
-pub use tree::{Attrs, Inode, InodeId, Kind, Origin, OriginId, Timestamp, Tree, TreeError, Xattrs};
+pub use tree::{Tree, TreeError};
 pub use tree_walk::{Entry, Walk};
 pub use verified::{DigestMismatch, Verified};

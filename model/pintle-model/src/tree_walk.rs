@@ -1,5 +1,5 @@
-use crate::tree::{Inode, InodeId, Kind, Tree};
 use crate::TreePath;
+use crate::{Inode, InodeId, Kind, Tree};
 
 /// One name met on a walk.
 #[derive(Clone, Debug)]
@@ -87,7 +87,8 @@ mod tests {
         };
         dir(&mut tree, "usr/bin");
         dir(&mut tree, "etc");
-        tree.add(&TreePath::literal("bin"), Kind::Symlink((*b"usr/bin").into()), Attrs::root(0o777), by).unwrap();
+        tree.add(&TreePath::literal("bin"), Kind::Symlink((*b"usr/bin").into()), Attrs::root(0o777), by)
+            .unwrap();
         let sh = TreePath::literal("usr/bin/dash");
         let id = tree.add(&sh, Kind::File(Blob::inline(*b"#!")), Attrs::root(0o755), by).unwrap();
         tree.link(&TreePath::literal("usr/bin/ash"), id).unwrap();
@@ -100,7 +101,10 @@ mod tests {
     fn links_are_followed_inside_the_tree() {
         let tree = sample();
         assert_eq!(tree.resolve(&TreePath::literal("bin/sh")).unwrap(), TreePath::literal("usr/bin/dash"));
-        assert_eq!(tree.resolve_parent(&TreePath::literal("bin/new")).unwrap(), TreePath::literal("usr/bin/new"));
+        assert_eq!(
+            tree.resolve_parent(&TreePath::literal("bin/new")).unwrap(),
+            TreePath::literal("usr/bin/new")
+        );
         assert_eq!(tree.resolve_parent(&TreePath::literal("bin")).unwrap(), TreePath::literal("bin"));
         assert!(tree.find("/bin/sh").is_some() && tree.find("/sbin/sh").is_none());
     }
@@ -110,8 +114,13 @@ mod tests {
         let mut tree = sample();
         let by = tree.origin(Origin::Nobody);
         for (path, target) in [("a", "b"), ("b", "a"), ("up", "../../etc")] {
-            tree.add(&TreePath::literal(path), Kind::Symlink(target.as_bytes().into()), Attrs::root(0o777), by)
-                .unwrap();
+            tree.add(
+                &TreePath::literal(path),
+                Kind::Symlink(target.as_bytes().into()),
+                Attrs::root(0o777),
+                by,
+            )
+            .unwrap();
         }
         assert!(matches!(tree.resolve(&TreePath::literal("a")), Err(TreeError::Loop(_))));
         assert_eq!(tree.resolve(&TreePath::literal("up")).unwrap(), TreePath::literal("etc"));
@@ -121,12 +130,11 @@ mod tests {
     fn edits_are_refused_with_the_owner_named() {
         let mut tree = sample();
         let by = tree.origin(Origin::Nobody);
-        let again = tree.add(&TreePath::literal("usr/bin/sh"), Kind::Fifo, Attrs::root(0o600), by).unwrap_err();
-        assert_eq!(
-            again.to_string(),
-            "/usr/bin/sh exists already: a symbolic link from Pintle (test)"
-        );
-        let below = tree.add(&TreePath::literal("usr/bin/sh/x"), Kind::Fifo, Attrs::root(0o600), by).unwrap_err();
+        let again =
+            tree.add(&TreePath::literal("usr/bin/sh"), Kind::Fifo, Attrs::root(0o600), by).unwrap_err();
+        assert_eq!(again.to_string(), "/usr/bin/sh exists already: a symbolic link from Pintle (test)");
+        let below =
+            tree.add(&TreePath::literal("usr/bin/sh/x"), Kind::Fifo, Attrs::root(0o600), by).unwrap_err();
         assert!(matches!(below, TreeError::NotADirectory { .. }), "{below}");
     }
 
@@ -141,7 +149,11 @@ mod tests {
         assert_eq!(counts[dash.index()], 2);
         tree.remove(&TreePath::literal("usr/bin/dash")).unwrap();
         assert_eq!(tree.link_counts()[dash.index()], 1);
-        assert_eq!(tree.inode(tree.root()).kind, Kind::Directory(BTreeMap::from_iter(
-            tree.children(&TreePath::root()).map(|(n, i)| (n.into(), i)))));
+        assert_eq!(
+            tree.inode(tree.root()).kind,
+            Kind::Directory(BTreeMap::from_iter(
+                tree.children(&TreePath::root()).map(|(n, i)| (n.into(), i))
+            ))
+        );
     }
 }

@@ -1,6 +1,5 @@
 use crate::{Arch, Command, Service, Size};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// Version of the evaluated document this build reads and writes.
 pub const SYSTEM_SCHEMA: u32 = 1;

@@ -41,7 +41,7 @@ impl Attrs {
     }
 }
 
-/// Index into the inode table of one [`Tree`].
+/// Index into the inode table of one [`crate::Tree`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InodeId(pub(crate) u32);
 
@@ -53,7 +53,7 @@ impl InodeId {
     }
 }
 
-/// Index into the table of origins of one [`Tree`].
+/// Index into the table of origins of one [`crate::Tree`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OriginId(pub(crate) u32);
 

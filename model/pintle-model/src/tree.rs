@@ -2,7 +2,7 @@ use crate::{Attrs, BadPath, Inode, InodeId, Kind, Origin, OriginId, TreePath, Xa
 use std::collections::BTreeMap;
 
 /// A file tree with provenance. Inodes stand in a table and directories hold their numbers, so hard links need
-/// no reference counting, and a file's bytes are only pointed at ([`Blob`]).
+/// no reference counting, and a file's bytes are only pointed at ([`crate::Blob`]).
 #[derive(Clone, Debug)]
 pub struct Tree {
     pub(crate) inodes: Vec<Inode>,

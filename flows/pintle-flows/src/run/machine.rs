@@ -133,12 +133,20 @@ impl Machine {
         add(&["-netdev", &network, "-device", "virtio-net-pci,netdev=net,romfile="]);
         if let Some(key) = &self.root_key {
             // systemd.exec(5), SYSTEM CREDENTIALS: SMBIOS type 11 strings reach PID 1.
-            let value = base64(key.as_bytes());
-            let name = "io.systemd.credential.binary:ssh.authorized_keys.root";
-            add(&["-smbios", &format!("type=11,value={name}={value}")]);
+            let value = base64(login_files(key).as_bytes());
+            add(&["-smbios", &format!("type=11,value=io.systemd.credential.binary:tmpfiles.extra={value}")]);
         }
         args.into_iter().map(OsString::from).collect()
     }
+}
+
+/// tmpfiles.d(5) lines that let `key` in as root. The key is in memory only, behind the second of sshd's default files:
+/// the first may be the image's own, and systemd's own credential for keys leaves an existing file alone.
+fn login_files(key: &str) -> String {
+    format!(
+        "d /root/.ssh 0700 root root -\nd /run/pintle 0700 root root -\nf+ /run/pintle/run.pub 0600 root root - {key}\n\
+         L+ /root/.ssh/authorized_keys2 - - - - /run/pintle/run.pub\n"
+    )
 }
 
 /// RFC 4648, section 4.
@@ -169,6 +177,6 @@ mod tests {
             console: Console::Watched,
         };
         let words: Vec<_> = machine.arguments().into_iter().map(|w| w.into_string().unwrap()).collect();
-        insta::assert_snapshot!(words.join(" "), @"-machine q35 -accel tcg -cpu max -smp 2 -m 256M -nodefaults -display none -no-reboot -serial stdio -device virtio-rng-pci -fw_cfg name=etc/sercon-port,string=0 -drive if=none,id=disk,format=raw,snapshot=on,file=/out/a,,b.raw -device nvme,drive=disk,serial=pintle,bootindex=1 -drive if=none,id=drive0,format=raw,snapshot=on,file=/data.img -device virtio-blk-pci,drive=drive0 -netdev user,id=net,hostfwd=tcp:127.0.0.1:8080-:80 -device virtio-net-pci,netdev=net,romfile= -smbios type=11,value=io.systemd.credential.binary:ssh.authorized_keys.root=c3NoLWVkMjU1MTkgQQ==");
+        insta::assert_snapshot!(words.join(" "), @"-machine q35 -accel tcg -cpu max -smp 2 -m 256M -nodefaults -display none -no-reboot -serial stdio -device virtio-rng-pci -fw_cfg name=etc/sercon-port,string=0 -drive if=none,id=disk,format=raw,snapshot=on,file=/out/a,,b.raw -device nvme,drive=disk,serial=pintle,bootindex=1 -drive if=none,id=drive0,format=raw,snapshot=on,file=/data.img -device virtio-blk-pci,drive=drive0 -netdev user,id=net,hostfwd=tcp:127.0.0.1:8080-:80 -device virtio-net-pci,netdev=net,romfile= -smbios type=11,value=io.systemd.credential.binary:tmpfiles.extra=ZCAvcm9vdC8uc3NoIDA3MDAgcm9vdCByb290IC0KZCAvcnVuL3BpbnRsZSAwNzAwIHJvb3Qgcm9vdCAtCmYrIC9ydW4vcGludGxlL3J1bi5wdWIgMDYwMCByb290IHJvb3QgLSBzc2gtZWQyNTUxOSBBCkwrIC9yb290Ly5zc2gvYXV0aG9yaXplZF9rZXlzMiAtIC0gLSAtIC9ydW4vcGludGxlL3J1bi5wdWIK");
     }
 }

@@ -1,6 +1,6 @@
 //! The image as the tools of the field see it.
 
-use crate::common::{succeed, web};
+use crate::common::{pintle, succeed, web};
 use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
@@ -68,5 +68,21 @@ pub(crate) fn partition(role: &str, to: &Path) {
         image.read_exact_at(&mut chunk[..n], start + at).unwrap();
         out.write_all(&chunk[..n]).unwrap();
         at += n as u64;
+    }
+}
+
+#[test]
+fn packed_outputs_hold_the_same_disk() {
+    let built = web();
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let mut build = pintle();
+    build.args(["build", "--locked", "--offline", "--format", "raw.gz", "--format", "raw.zst", "--output"]);
+    succeed(build.arg(&out).arg(&built.folder));
+    let digest = built.manifest["outputs"][0]["sha256"].as_str().unwrap();
+    for (tool, name) in [("gzip", "web.raw.gz"), ("zstd", "web.raw.zst")] {
+        let script = format!("{tool} -dc {} | sha256sum", out.join(name).display());
+        let said = succeed(Command::new("sh").args(["-c", &script]));
+        assert!(said.starts_with(digest), "{name}: {said} is not {digest}");
     }
 }

@@ -39,14 +39,13 @@ fuzz_target!(|input: Input| {
     };
     let partitions = input.partitions.iter().map(partition).collect();
     let Ok(table) = Table::new(Uuid::from_u128(input.disk), input.sectors, partitions) else { return };
-    let (head, tail) = (table.primary(), table.backup());
+    let (head, tail, at) = (table.primary(), table.backup(), table.backup_offset());
     if table.sectors() > DISK_MAX {
         return;
     }
     let mut disk = vec![0; table.sectors() as usize * 512];
     disk[..head.len()].copy_from_slice(&head);
-    let at = table.backup_offset() as usize;
-    disk[at..at + tail.len()].copy_from_slice(&tail);
+    disk[at as usize..][..tail.len()].copy_from_slice(&tail);
     let found = read(&mut Cursor::new(disk)).expect("what was written can be read");
     let read_back: Vec<Partition> = found.partitions.into_values().collect();
     assert_eq!(read_back, table.partitions());

@@ -123,6 +123,7 @@ fn partition(first: u64, last: u64) -> Partition {
 fn bad_tables_are_refused() {
     let error = |partitions| Table::new(DISK, 4096, partitions).unwrap_err();
     insta::assert_snapshot!(Table::new(DISK, 67, vec![]).unwrap_err(), @"a disk of 67 sectors is too small for a GPT (68 at least)");
+    insta::assert_snapshot!(Table::new(DISK, u64::MAX, vec![]).unwrap_err(), @"a disk of 18446744073709551615 sectors is too large: its end has no byte offset");
     insta::assert_snapshot!(error(vec![partition(40, 50); 129]), @"129 partitions are too many for a GPT (128 at most)");
     insta::assert_snapshot!(error(vec![partition(40, 50), partition(33, 35)]), @"partition 2 has sectors 33 to 35, outside of 34 to 4062");
     insta::assert_snapshot!(error(vec![partition(40, 4063)]), @"partition 1 has sectors 40 to 4063, outside of 34 to 4062");

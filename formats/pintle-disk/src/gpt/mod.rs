@@ -17,6 +17,8 @@ use uuid::Uuid;
 pub const FIRST_USABLE: u64 = 34;
 /// See [`FIRST_USABLE`].
 pub const BACKUP_SECTORS: u64 = 33;
+/// 2^54 sectors are 2^63 bytes, the most an offset in a file can be.
+const SECTORS_MAX: u64 = 1 << 54;
 
 /// One partition.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-use super::{BACKUP_SECTORS, Partition, Table, TableError};
+use super::{BACKUP_SECTORS, Partition, SECTORS_MAX, Table, TableError};
 use uuid::Uuid;
 
 /// Partitions start at multiples of this many bytes, as every tool of today does: a multiple of all erase blocks and
@@ -55,10 +55,9 @@ pub fn place(disk: Uuid, requests: Vec<Request>, sectors: Option<u64>) -> Result
         if request.size == 0 {
             return Err(PlaceError::Empty(number));
         }
-        // 2^54 sectors are 2^63 bytes, the most an offset in a file can be.
         let first = end.next_multiple_of(ALIGN_SECTORS);
         let len = request.size.div_ceil(512);
-        end = first.checked_add(len).filter(|end| *end < 1 << 54).ok_or(PlaceError::Overflow)?;
+        end = first.checked_add(len).filter(|end| *end < SECTORS_MAX).ok_or(PlaceError::Overflow)?;
         partitions.push(Partition {
             type_guid: request.type_guid,
             guid: request.guid,

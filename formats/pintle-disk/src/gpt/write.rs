@@ -1,5 +1,5 @@
 use super::format::{ENTRIES, ENTRY, Header, NAME_UNITS, entry};
-use super::{BACKUP_SECTORS, FIRST_USABLE, Partition};
+use super::{BACKUP_SECTORS, FIRST_USABLE, Partition, SECTORS_MAX};
 use crate::mbr;
 use uuid::Uuid;
 
@@ -19,6 +19,9 @@ pub enum TableError {
     /// The disk has no room for the tables.
     #[error("a disk of {0} sectors is too small for a GPT (68 at least)")]
     SmallDisk(u64),
+    /// Its end cannot be said in bytes.
+    #[error("a disk of {0} sectors is too large: its end has no byte offset")]
+    LargeDisk(u64),
     /// More than 128.
     #[error("{0} partitions are too many for a GPT (128 at most)")]
     TooMany(usize),
@@ -61,6 +64,9 @@ impl Table {
     pub fn new(disk: Uuid, sectors: u64, partitions: Vec<Partition>) -> Result<Self, TableError> {
         if sectors < 2 * FIRST_USABLE {
             return Err(TableError::SmallDisk(sectors));
+        }
+        if sectors > SECTORS_MAX {
+            return Err(TableError::LargeDisk(sectors));
         }
         if partitions.len() > ENTRIES as usize {
             return Err(TableError::TooMany(partitions.len()));

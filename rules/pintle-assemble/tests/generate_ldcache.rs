@@ -134,3 +134,19 @@ fn errors_name_the_place() {
     insta::assert_snapshot!(fails("etc/ld.so.conf.d/x.conf", b"include x.conf\n"), @"/etc/ld.so.conf.d/x.conf:1: cannot follow `include x.conf`: files include each other too deeply");
     insta::assert_snapshot!(fails("usr/lib/libbroken.so.1", b"\x7fELF\x02\x01\x01and nothing else"), @"/usr/lib/libbroken.so.1 is not a usable library: the file header at byte 0: outside the file of 23 bytes");
 }
+
+#[test]
+fn configuration_cannot_keep_us_busy() {
+    let mut tree = system();
+    let stars = format!("include /etc/ld.so.conf.d/{}:*\n", "*".repeat(60));
+    add(&mut tree, &format!("etc/ld.so.conf.d/{}.conf", "a".repeat(200)), stars.as_bytes());
+    apply(&mut tree, &NoContents, EPOCH).unwrap();
+    // Each file includes the next twenty times.
+    for depth in 0..5 {
+        let next = format!("include {}.x\n", depth + 1).repeat(20);
+        add(&mut tree, &format!("etc/ld.so.conf.d/{depth}.x"), next.as_bytes());
+    }
+    add(&mut tree, "etc/ld.so.conf.d/z.conf", b"include 0.x\n");
+    let error = apply(&mut tree, &NoContents, EPOCH).unwrap_err();
+    assert!(error.to_string().ends_with(": it includes too many files"), "{error}");
+}

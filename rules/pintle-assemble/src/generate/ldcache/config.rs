@@ -1,10 +1,13 @@
 use super::LdCacheError;
+use crate::shell::matches;
 use pintle_model::{Arch, Contents, InodeId, Kind, Tree, TreePath};
 
 /// Configuration files are a few lines; this bounds what is read of one.
 const CONFIG_MAX: u64 = 1 << 20;
 /// How deep configuration files may include each other.
 const DEPTH_MAX: usize = 8;
+/// Configuration files in all: a real system has five. Files that include each other twice would double at each depth.
+const FILES_MAX: usize = 1000;
 
 /// A directory that is searched for libraries.
 pub(super) struct Directory {
@@ -23,7 +26,7 @@ pub(super) fn directories(
     contents: &dyn Contents,
     config: &TreePath,
 ) -> Result<Vec<Directory>, LdCacheError> {
-    let mut found = Found { tree, directories: Vec::new(), seen: Vec::new() };
+    let mut found = Found { tree, directories: Vec::new(), seen: Vec::new(), files: 0 };
     found.parse(contents, config, 0)?;
     for arch in [Arch::Amd64, Arch::Arm64] {
         for parent in ["/lib", "/usr/lib"] {
@@ -39,6 +42,8 @@ struct Found<'a> {
     tree: &'a Tree,
     directories: Vec<Directory>,
     seen: Vec<InodeId>,
+    /// Configuration files read.
+    files: usize,
 }
 
 impl Found<'_> {
@@ -63,6 +68,10 @@ impl Found<'_> {
                     }
                     for pattern in patterns.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
                         for file in self.matching(path, pattern).map_err(bad)? {
+                            self.files += 1;
+                            if self.files > FILES_MAX {
+                                return Err(bad("it includes too many files"));
+                            }
                             self.parse(contents, &file, depth + 1)?;
                         }
                     }
@@ -93,7 +102,9 @@ impl Found<'_> {
         let names = self.tree.children(&dir).map(|(name, _)| name);
         // As in a shell, a leading dot is only matched by a dot.
         let visible = names.filter(|found| !found.starts_with(b".") || name.starts_with(b"."));
-        Ok(visible.filter(|found| matches(name, found)).filter_map(|found| dir.join(found).ok()).collect())
+        let name = String::from_utf8_lossy(name);
+        let fits = visible.filter(|found| matches(&name, &String::from_utf8_lossy(found)));
+        Ok(fits.filter_map(|found| dir.join(found).ok()).collect())
     }
 
     fn add(&mut self, mut written: Vec<u8>) {
@@ -120,35 +131,5 @@ impl Found<'_> {
         let fresh = matches!(self.tree.inode(id).kind, Kind::Directory(_)) && !self.seen.contains(&id);
         self.seen.push(id);
         fresh.then_some(real)
-    }
-}
-
-/// Shell patterns of `*` and `?`.
-fn matches(pattern: &[u8], name: &[u8]) -> bool {
-    match (pattern.split_first(), name.split_first()) {
-        (None, None) => true,
-        (Some((b'*', rest)), _) => {
-            matches(rest, name) || name.split_first().is_some_and(|(_, n)| matches(pattern, n))
-        }
-        (Some((b'?', rest)), Some((_, name))) => matches(rest, name),
-        (Some((want, rest)), Some((have, name))) => want == have && matches(rest, name),
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::matches;
-
-    #[test]
-    fn patterns_match_like_a_shell() {
-        for (pattern, name, expected) in [
-            ("*.conf", "libc.conf", true),
-            ("*.conf", "libc.conf~", false),
-            ("a?c*", "abc", true),
-            ("a?c", "ac", false),
-        ] {
-            assert_eq!(matches(pattern.as_bytes(), name.as_bytes()), expected, "{pattern} {name}");
-        }
     }
 }

@@ -13,7 +13,7 @@ use pintle_model::{Count, Sink, Tree, TreePath};
 /// few clusters less where the cluster size changes with the volume's.
 ///
 /// # Errors
-/// As [`write`]; never [`Error::NoSpace`].
+/// As [`write()`]; never [`Error::NoSpace`].
 pub fn minimum_size(tree: &Tree) -> Result<u64, Error> {
     let plan = plan(tree, true)?;
     // A root too long for FAT16 starts where FAT32 does.
@@ -30,10 +30,10 @@ pub fn minimum_size(tree: &Tree) -> Result<u64, Error> {
     }
 }
 
-/// What [`write`] will make, without any bytes.
+/// What [`write()`] will make, without any bytes.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn layout(tree: &Tree, options: &Options) -> Result<Summary, Error> {
     write(tree, options, &mut Count::default())
 }

@@ -1,6 +1,6 @@
 //! The initrd: a small systemd system that finds and mounts the root file system and switches to it.
 //!
-//! It is assembled from files of the finished system tree: the units and programs of [`needs`], the libraries those
+//! It is assembled from files of the finished system tree: the units and programs of `needs.rs`, the libraries those
 //! need, and the kernel modules for disks of clouds and virtual machines. No dracut or initramfs-tools is involved, and
 //! nothing is run.
 

@@ -15,19 +15,22 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
+/// What is in the folder `path`, in any order; nothing when it does not exist.
+fn entries(path: &Path) -> io::Result<Vec<std::fs::DirEntry>> {
+    match std::fs::read_dir(path) {
+        Ok(entries) => entries.collect(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
 /// The folders in `path`, sorted; none when it does not exist.
 ///
 /// # Errors
 /// Every error but `NotFound`.
 pub fn folders(path: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = match std::fs::read_dir(path) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
     let mut found = Vec::new();
-    for entry in entries {
-        let entry = entry?;
+    for entry in entries(path)? {
         if entry.file_type()?.is_dir() {
             found.push(entry.path());
         }
@@ -47,14 +50,8 @@ pub fn process_lives(pid: u32) -> bool {
 /// # Errors
 /// Of reading the folder; a missing folder holds nothing.
 pub fn newest(folder: &Path, extensions: &[&str]) -> io::Result<Option<PathBuf>> {
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
     let mut newest = None;
-    for entry in entries {
-        let entry = entry?;
+    for entry in entries(folder)? {
         let path = entry.path();
         let fits = path.extension().and_then(|e| e.to_str()).is_some_and(|e| extensions.contains(&e));
         if fits {
@@ -70,15 +67,8 @@ pub fn newest(folder: &Path, extensions: &[&str]) -> io::Result<Option<PathBuf>>
 /// # Errors
 /// Every error but `NotFound`.
 pub fn names(path: &Path) -> io::Result<Vec<String>> {
-    let entries = match std::fs::read_dir(path) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
-    let mut found = Vec::new();
-    for entry in entries {
-        found.push(entry?.file_name().to_string_lossy().into_owned());
-    }
+    let name = |entry: std::fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
+    let mut found: Vec<String> = entries(path)?.into_iter().map(name).collect();
     found.sort();
     Ok(found)
 }

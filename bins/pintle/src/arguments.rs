@@ -4,6 +4,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use pintle_flows::run::{Forward, Until};
 use pintle_model::{OutputFormat, Size};
 use std::path::PathBuf;
+use uuid::Uuid;
 
 /// Build, boot and look after declarative Linux servers
 #[derive(Debug, Parser)]
@@ -269,7 +270,7 @@ pub(crate) struct Mkfs {
     pub(crate) label: String,
     /// UUID; made from the content's names unless given (vfat: its first 4 bytes are the serial number)
     #[arg(long, short = 'U')]
-    pub(crate) uuid: Option<String>,
+    pub(crate) uuid: Option<Uuid>,
     /// Time of the file system itself, seconds since 1970
     #[arg(long, env = "SOURCE_DATE_EPOCH", default_value_t = 0)]
     pub(crate) epoch: i64,

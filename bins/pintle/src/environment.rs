@@ -77,14 +77,15 @@ pub(crate) struct Outside {
 impl Outside {
     /// Opens the cache and reads what the process inherits. `offline`: only what was downloaded before is used.
     pub(crate) fn new(reporter: &Reporter, offline: bool) -> Result<Self, Failure> {
-        let failed = |error: &dyn std::fmt::Display| Failure::new(FailureKind::Failed, error.to_string());
         let cache = open_cache()?;
         let proxy = ProxySettings::from_environment(|name| std::env::var(name).ok());
         let settings = Settings { proxy, offline, ..patience()? };
-        let fetcher = Fetcher::new(&cache, settings, interrupted()).map_err(|error| failed(&error))?;
+        let fetcher = Fetcher::new(&cache, settings, interrupted())
+            .map_err(|error| Failure::new(FailureKind::Usage, error))?;
         let apt = variable("PINTLE_APT_DIR").unwrap_or_else(|| PathBuf::from("/etc/apt"));
         let apt_sources = pintle_world::files::apt_sources(&apt).map_err(|error| {
-            failed(&format!("cannot read this machine's apt sources in {}: {error}", apt.display()))
+            let message = format!("cannot read this machine's apt sources in {}: {error}", apt.display());
+            Failure::new(FailureKind::Failed, message)
         })?;
         let store = Store::open(&cache);
         let progress = Downloads::new(reporter);

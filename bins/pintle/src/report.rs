@@ -134,7 +134,7 @@ impl Reporter {
         } else {
             eprintln!("{} {}", "error:".red().bold(), chain[0].trim_end());
             for cause in &chain[1..] {
-                eprintln!("  {} {}", "because:".bold(), cause.trim_end());
+                eprintln!("  {} {}", "because:".bold(), cause.trim_end().replace('\n', "\n    "));
             }
             for hint in &failure.hints {
                 eprintln!("  {} {hint}", "next:".cyan().bold());

@@ -147,6 +147,9 @@ pub enum ArchiveError {
         #[source]
         source: KeyRingError,
     },
+    /// A key of the definition that is not there.
+    #[error("there is no key {}, which the definition names in `source.keys`", .0.display())]
+    NoKey(PathBuf),
     /// A file of this host.
     #[error("cannot read {}", path.display())]
     Read {
@@ -230,8 +233,8 @@ fn keys(debian: &Debian, folder: &Path) -> Result<KeyRing, ArchiveError> {
     for name in &debian.keys {
         let path = folder.join(name);
         let bytes = pintle_world::files::read(&path)
-            .and_then(|bytes| bytes.ok_or_else(|| std::io::ErrorKind::NotFound.into()))
-            .map_err(|source| ArchiveError::Read { path: path.clone(), source })?;
+            .map_err(|source| ArchiveError::Read { path: path.clone(), source })?
+            .ok_or_else(|| ArchiveError::NoKey(path.clone()))?;
         keys.add(&bytes, name).map_err(|source| ArchiveError::Key { path, source })?;
     }
     Ok(keys)

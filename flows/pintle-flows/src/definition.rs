@@ -57,6 +57,9 @@ pub enum DefinitionError {
     /// There is no such file.
     #[error("there is no definition at {}", .0.display())]
     Missing(PathBuf),
+    /// Nothing came.
+    #[error("standard input is empty, where an evaluated definition (JSON) was to come")]
+    Empty,
     /// It cannot be read.
     #[error("cannot read {}", .path.display())]
     Read {
@@ -78,6 +81,9 @@ pub fn load(path: &Path, standard_input: &mut dyn std::io::Read) -> Result<Defin
         let mut bytes = Vec::new();
         let read = standard_input.read_to_end(&mut bytes);
         read.map_err(|source| DefinitionError::Read { path: path.to_owned(), source })?;
+        if bytes.trim_ascii().is_empty() {
+            return Err(DefinitionError::Empty);
+        }
         let system = Box::new(evaluate_document("standard input", &bytes)?);
         let folder = PathBuf::from(".");
         return Ok(Definition { folder, lock_file: None, evaluated: Evaluated::Document(system) });

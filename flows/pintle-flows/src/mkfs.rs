@@ -1,5 +1,6 @@
 //! The file system writers by themselves: a folder or a tar archive to an image, without root.
 
+use crate::outputs::io_kind;
 use crate::tar_tree::{self, TarTreeError};
 use pintle_fs::{ext4, vfat};
 use pintle_model::{Size, Timestamp, Tree};
@@ -9,7 +10,7 @@ use pintle_world::host_tree::{self, HostTreeError, Ownership};
 use pintle_world::spool::{Spool, Spooled};
 use pintle_world::store::StoreError;
 use pintle_world::{FileSink, Store};
-use std::io::{self, Read};
+use std::io::{self, BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
@@ -27,7 +28,7 @@ pub enum Kind {
 pub struct Request {
     /// Kind.
     pub kind: Kind,
-    /// Folder, tar archive (plain, gzip, xz or zstd by its name), or `-`.
+    /// Folder, tar archive (plain, gzip, xz or zstd, by its first bytes), or `-` for such an archive.
     pub source: PathBuf,
     /// Image.
     pub output: PathBuf,
@@ -63,6 +64,9 @@ pub enum MkfsError {
     /// The archive.
     #[error(transparent)]
     Tar(#[from] TarTreeError),
+    /// There is no source.
+    #[error("there is neither a folder nor an archive at {}", .0.display())]
+    NoSource(PathBuf),
     /// The source cannot be opened.
     #[error("cannot read {}", .path.display())]
     Source {
@@ -106,7 +110,8 @@ pub fn mkfs(request: &Request, store: &Store, input: &mut dyn Read) -> Result<Wr
             let mut options = ext4::Options::new(uuid, Uuid::new_v5(&uuid, b"hash seed"), request.epoch);
             options.label.clone_from(&request.label);
             options.size = request.size.map(Size::bytes);
-            ext4::write(&tree, &options, &mut sink)?.size.max(request.size.map_or(0, Size::bytes))
+            let written = ext4::write(&tree, &options, &mut sink);
+            written.map_err(|error| or_full(request, error))?.size.max(request.size.map_or(0, Size::bytes))
         }
         Kind::Vfat => {
             let size = match request.size {
@@ -116,12 +121,23 @@ pub fn mkfs(request: &Request, store: &Store, input: &mut dyn Read) -> Result<Wr
             let serial = u32::from_be_bytes([0, 1, 2, 3].map(|index| uuid.as_bytes()[index]));
             let (label, epoch) = (request.label.to_uppercase(), request.epoch);
             let options = vfat::Options { size, label, serial, epoch, hidden_sectors: 0 };
-            vfat::write(&tree, &options, &mut sink)?.size
+            vfat::write(&tree, &options, &mut sink).map_err(|error| or_full(request, error))?.size
         }
     };
     sink.finish(size).map_err(|error| AtomicError::new(&request.output, error))?;
     file.commit()?;
     Ok(Written { path: request.output.clone(), size, entries: tree.walk().count() })
+}
+
+/// The writer's error, or, where that is at the bottom of it, that the output has no room.
+fn or_full<E: std::error::Error + Into<MkfsError> + 'static>(request: &Request, error: E) -> MkfsError {
+    use io::ErrorKind as K;
+    match io_kind(&error) {
+        Some(kind @ (K::StorageFull | K::QuotaExceeded | K::FileTooLarge)) => {
+            AtomicError::new(&request.output, kind.into()).into()
+        }
+        _ => error.into(),
+    }
 }
 
 /// The tree to write, and what must live as long as its bytes are needed.
@@ -132,24 +148,41 @@ fn source_tree(
 ) -> Result<(Tree, Option<Spooled>), MkfsError> {
     let path = request.source.as_path();
     if path == Path::new("-") {
-        return tar(input, "standard input", store).map(|(tree, spooled)| (tree, Some(spooled)));
+        return tar(input, path, "standard input", store);
     }
     let fail = |source| MkfsError::Source { path: path.to_owned(), source };
     match pintle_world::files::is_folder(path).map_err(fail)? {
-        None => Err(fail(io::ErrorKind::NotFound.into())),
+        None => Err(MkfsError::NoSource(path.to_owned())),
         Some(true) => Ok((host_tree::read(path, store, request.ownership)?, None)),
         Some(false) => {
-            let name = path.display().to_string();
             let packed = pintle_world::files::open(path).map_err(fail)?;
-            let plain = Compression::of_name(&name).reader(packed).map_err(fail)?;
-            tar(plain, &name, store).map(|(tree, spooled)| (tree, Some(spooled)))
+            tar(packed, path, &path.display().to_string(), store)
         }
     }
 }
 
-fn tar(from: impl Read, name: &str, store: &Store) -> Result<(Tree, Spooled), MkfsError> {
+fn tar(
+    packed: impl Read,
+    path: &Path,
+    name: &str,
+    store: &Store,
+) -> Result<(Tree, Option<Spooled>), MkfsError> {
+    let unreadable = |source| MkfsError::Source { path: path.to_owned(), source };
     let fail = |source| TarTreeError::Spool { name: name.to_owned(), source };
+    let mut packed = BufReader::new(packed);
+    let compression = packed_how(packed.fill_buf().map_err(unreadable)?);
+    let plain = compression.reader(packed).map_err(unreadable)?;
     let mut spool = Spool::new(store).map_err(fail)?;
-    let tree = tar_tree::read(from, name, &mut spool)?;
-    Ok((tree, spool.finish().map_err(fail)?))
+    let tree = tar_tree::read(plain, name, &mut spool)?;
+    Ok((tree, Some(spool.finish().map_err(fail)?)))
+}
+
+/// By the first bytes: RFC 1952, section 2.3.1; The .xz File Format, section 2.1.1.1; RFC 8878, section 3.1.1.
+fn packed_how(start: &[u8]) -> Compression {
+    match start {
+        [0x1f, 0x8b, ..] => Compression::Gzip,
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Compression::Xz,
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Compression::Zstd,
+        _ => Compression::Plain,
+    }
 }

@@ -6,6 +6,7 @@ use pintle_model::{Digest, OutputFormat, Sink, WriteAll};
 use pintle_world::atomic::{self, AtomicError};
 use pintle_world::{FileSink, Store};
 use serde::Serialize;
+use std::error::Error;
 use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -39,6 +40,17 @@ const GZIP_LEVEL: u32 = 6;
 /// zstd's default.
 const ZSTD_LEVEL: i32 = 3;
 
+/// What the place being written to, or read from, said: at the root of what the writers say.
+pub(crate) fn io_kind(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
+    let below = error.source().and_then(io_kind);
+    below.or_else(|| error.downcast_ref::<io::Error>().map(io::Error::kind))
+}
+
+/// Where an output of `format` goes.
+pub(crate) fn path(folder: &Path, name: &str, format: OutputFormat) -> PathBuf {
+    folder.join(format!("{name}.{}", format.extension()))
+}
+
 /// Writes `image` as `folder/name.EXTENSION` in `format`; it appears when it is whole.
 ///
 /// # Errors
@@ -51,7 +63,7 @@ pub fn write(
     format: OutputFormat,
     threads: usize,
 ) -> Result<Output, AtomicError> {
-    let path = folder.join(format!("{name}.{}", format.extension()));
+    let path = path(folder, name, format);
     let mut file = atomic::File::create(&path)?;
     let written = match format {
         OutputFormat::Raw => raw(image, store, &file),

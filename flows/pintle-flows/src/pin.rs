@@ -71,6 +71,9 @@ pub enum PinError {
         #[source]
         source: std::io::Error,
     },
+    /// It is something else.
+    #[error("{} is not a lock: it is not UTF-8 text", .0.display())]
+    NotText(PathBuf),
     /// It is damaged.
     #[error("{} is not a lock", path.display())]
     Lock {
@@ -165,8 +168,7 @@ pub fn pin(
 pub fn read(path: &Path) -> Result<Option<(Lock, String)>, PinError> {
     let failed = |source| PinError::Read { path: path.to_owned(), source };
     let Some(bytes) = pintle_world::files::read(path).map_err(failed)? else { return Ok(None) };
-    let text = String::from_utf8(bytes)
-        .map_err(|_| failed(std::io::Error::new(std::io::ErrorKind::InvalidData, "it is not UTF-8 text")))?;
+    let text = String::from_utf8(bytes).map_err(|_| PinError::NotText(path.to_owned()))?;
     let lock = lockfile::parse(&text).map_err(|source| PinError::Lock { path: path.to_owned(), source })?;
     Ok(Some((lock, text)))
 }

@@ -4,6 +4,7 @@ use crate::supply::{CONNECTIONS, Supply};
 use pintle_model::{LockedPackage, SourceId, Verified};
 use pintle_package::deb::{self, DebError, Limits};
 use pintle_package::{PackSink, UNPACK_FORMAT, UnpackedDeb};
+use pintle_world::atomic::AtomicError;
 use pintle_world::fetch::{FetchError, Job, Place};
 use pintle_world::store::StoreError;
 use pintle_world::{Expected, Mirror, PackWriter};
@@ -67,6 +68,15 @@ pub enum UnpackError {
         /// Why.
         #[source]
         source: DebError,
+    },
+    /// There is no place for what is in it.
+    #[error("cannot keep package {package} in the cache")]
+    Keep {
+        /// The package.
+        package: String,
+        /// Why.
+        #[source]
+        source: AtomicError,
     },
     /// The file cannot be read.
     #[error("cannot read {}", path.display())]
@@ -191,10 +201,12 @@ fn unpack_one(
     let failed = |source| UnpackError::Read { path: path.to_owned(), source };
     let reader = pintle_world::files::open(path).map_err(failed)?;
     let mut pack = IntoPack(supply.store.create_pack(&package.sha256, UNPACK_FORMAT)?);
-    let deb = deb::unpack(reader, &Limits::default(), &mut pack).map_err(|source| UnpackError::Deb {
-        package: package.name.clone(),
-        path: path.to_owned(),
-        source,
+    let name = package.name.clone();
+    let deb = deb::unpack(reader, &Limits::default(), &mut pack).map_err(|error| match error {
+        DebError::Store { source, .. } => {
+            UnpackError::Keep { package: name, source: AtomicError::new(supply.cache.root(), source) }
+        }
+        source => UnpackError::Deb { package: name, path: path.to_owned(), source },
     })?;
     let pack = pack.0.finish(deb.to_bytes())?;
     Ok(Unpacked { locked: package.clone(), deb, source: pack.source })

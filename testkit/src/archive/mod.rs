@@ -41,6 +41,8 @@ struct Package {
     fields: Vec<(String, String)>,
     files: Vec<File>,
     control: Vec<File>,
+    /// In place of what the others make.
+    raw: Option<Vec<u8>>,
 }
 
 impl Archive {
@@ -61,6 +63,7 @@ impl Archive {
             fields: Vec::new(),
             files: Vec::new(),
             control: Vec::new(),
+            raw: None,
         };
         let fields = words.next().unwrap_or_default().split(';').filter(|field| !field.trim().is_empty());
         for field in fields {
@@ -90,6 +93,22 @@ impl Archive {
         let file = File { path: name.to_owned(), mode, content: content.into() };
         self.last().control.push(file);
         self
+    }
+
+    /// Makes `bytes` the .deb of the package added last, whatever they are: the index names their size and digest.
+    #[must_use]
+    pub fn raw(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.last().raw = Some(bytes.into());
+        self
+    }
+
+    /// The .deb of the package added last.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn deb(&self) -> Vec<u8> {
+        self.packages.last().expect("a package was added before").deb()
     }
 
     fn last(&mut self) -> &mut Package {
@@ -206,6 +225,9 @@ impl Package {
     }
 
     fn deb(&self) -> Vec<u8> {
+        if let Some(raw) = &self.raw {
+            return raw.clone();
+        }
         let control =
             format!("{}Maintainer: Nobody <nobody@example.org>\nDescription: toy package\n", self.head());
         let mut control = vec![File { path: "control".into(), mode: 0o644, content: control.into_bytes() }];

@@ -23,12 +23,24 @@ pub enum AtomicError {
         .0.display()
     )]
     Full(PathBuf, #[source] io::Error),
+    /// Larger than the file system, or a limit of the process, has files.
+    #[error(
+        "cannot write {}: it would be larger than its file system or `ulimit -f` allows; choose another place",
+        .0.display()
+    )]
+    TooLarge(PathBuf, #[source] io::Error),
     /// The final name is a directory.
     #[error("cannot write {}: a directory is in its place; remove it, or choose another path", .0.display())]
     IsDirectory(PathBuf),
     /// The path names no file (`/`, `..`, empty).
     #[error("`{}` does not name a file; give the path of the file to write", .0.display())]
     NoName(PathBuf),
+    /// A file where a folder of the path would be.
+    #[error(
+        "cannot write {}: a file is where a folder must be; remove it, or choose another path",
+        .0.display()
+    )]
+    NotADirectory(PathBuf),
     /// Anything else.
     #[error("cannot write {}", .0.display())]
     Io(PathBuf, #[source] io::Error),
@@ -40,10 +52,14 @@ impl AtomicError {
     pub fn new(path: &Path, error: io::Error) -> Self {
         use io::ErrorKind as K;
         let path = path.to_owned();
+        // The names of temporary files that libraries add say nothing to anybody.
+        let plain = |error: io::Error| io::Error::from(error.kind());
         match error.kind() {
             K::NotFound => Self::NoDirectory(path),
-            K::PermissionDenied | K::ReadOnlyFilesystem => Self::Refused(path, error),
-            K::StorageFull | K::QuotaExceeded => Self::Full(path, error),
+            K::PermissionDenied | K::ReadOnlyFilesystem => Self::Refused(path, plain(error)),
+            K::StorageFull | K::QuotaExceeded => Self::Full(path, plain(error)),
+            K::FileTooLarge => Self::TooLarge(path, plain(error)),
+            K::AlreadyExists | K::NotADirectory => Self::NotADirectory(path),
             K::IsADirectory => Self::IsDirectory(path),
             _ => Self::Io(path, error),
         }

@@ -72,26 +72,52 @@ pub(crate) fn say_change(change: &Change, reporter: &Reporter) {
 }
 
 fn explain(error: BuildError) -> Failure {
-    match error {
+    let next = error.next_step();
+    let failure = match error {
+        error if error.is_refusal() => Failure::new(FailureKind::Refused, error),
         BuildError::Pin(error) => explain_pin(error),
+        BuildError::Stopped => stopped(),
         BuildError::Copy(_) | BuildError::Recipe(_) | BuildError::Assemble(_) | BuildError::Plan(_) => {
             Failure::new(FailureKind::BadInput, error)
         }
-        BuildError::Lint(_) => Failure::new(FailureKind::Refused, error),
-        BuildError::Boot(_) | BuildError::Output(_) => Failure::new(FailureKind::Failed, error),
-    }
+        BuildError::Lint(_) | BuildError::Boot(_) | BuildError::Output(_) => {
+            Failure::new(FailureKind::Failed, error)
+        }
+    };
+    next.into_iter().fold(failure, Failure::hint)
+}
+
+/// Ctrl-C.
+fn stopped() -> Failure {
+    Failure::new(
+        FailureKind::Failed,
+        "stopped; what was downloaded is kept, and the next run goes on from there",
+    )
 }
 
 /// Kind and next step of everything between a definition and its packages.
 pub(crate) fn explain_pin(error: PinError) -> Failure {
     use FailureKind::{BadInput, Failed, Refused};
     let (kind, hint) = match &error {
+        PinError::Archive(ArchiveError::Fetch { source: FetchError::Cancelled, .. })
+        | PinError::Unpack(UnpackError::Fetch { source: FetchError::Cancelled, .. }) => return stopped(),
+        PinError::Unpack(UnpackError::Fetch { source: FetchError::NotFound(_), .. }) => (
+            Failed,
+            "mirrors drop old versions: pintle lock --update takes those of today, `source.snapshot` names an archive of all",
+        ),
+        PinError::Archive(ArchiveError::Fetch { source: FetchError::NotFound(_), .. }) => {
+            (Failed, "check the mirror (`source.mirror`) and the name of the suite")
+        }
         PinError::Missing(_) => (BadInput, "pintle lock, and keep the file with the definition"),
         PinError::Outdated(_) => (BadInput, "pintle lock shows and writes what changes"),
         PinError::Lock { .. } => (BadInput, "take it from version control, or remove it and run pintle lock"),
         PinError::Spec(_) | PinError::Unsolvable(_) | PinError::Accounts(_) => (BadInput, ""),
         PinError::Archive(error) => archive(error),
         PinError::Unpack(UnpackError::Fetch { source, .. }) => fetch(source),
+        PinError::NotText(_) => (BadInput, "take it from version control, or remove it and run pintle lock"),
+        PinError::Unpack(UnpackError::Keep { .. }) => {
+            (Failed, "PINTLE_CACHE_DIR names another folder for the cache")
+        }
         PinError::Unpack(UnpackError::Deb { .. }) => {
             (Refused, "the package is not what a package must be; report it to its maintainer")
         }
@@ -109,9 +135,8 @@ fn archive(error: &ArchiveError) -> (FailureKind, &'static str) {
             Refused,
             "nothing of it was used; try another mirror (`source.mirror`), or add the archive's key (`source.keys`)",
         ),
-        ArchiveError::Stale(_) => {
-            (Refused, "check this machine's clock, or take another mirror (`source.mirror`)")
-        }
+        // It says so itself.
+        ArchiveError::Stale(_) => (Refused, ""),
         ArchiveError::OtherSuite { .. } | ArchiveError::Unpack { .. } => {
             (Refused, "take another mirror (`source.mirror`)")
         }
@@ -119,6 +144,7 @@ fn archive(error: &ArchiveError) -> (FailureKind, &'static str) {
         | ArchiveError::Mirror { .. }
         | ArchiveError::Component { .. }
         | ArchiveError::Key { .. }
+        | ArchiveError::NoKey(_)
         | ArchiveError::Sources { .. } => (BadInput, ""),
         ArchiveError::Fetch { source, .. } => fetch(source),
         _ => (Failed, ""),
@@ -128,7 +154,7 @@ fn archive(error: &ArchiveError) -> (FailureKind, &'static str) {
 /// The text of a fetch error ends with what to do.
 fn fetch(error: &FetchError) -> (FailureKind, &'static str) {
     match error {
-        FetchError::Mismatch { .. } => (FailureKind::Refused, ""),
+        FetchError::Mismatch { .. } | FetchError::Size { .. } => (FailureKind::Refused, ""),
         FetchError::Mirror(_) | FetchError::Proxy(_) => (FailureKind::BadInput, ""),
         _ => (FailureKind::Failed, ""),
     }

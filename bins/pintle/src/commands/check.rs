@@ -61,6 +61,9 @@ fn explain(error: DefinitionError) -> Failure {
         DefinitionError::Problems(found) => problems(found),
         DefinitionError::Missing(_) => Failure::new(FailureKind::BadInput, error)
             .hint("pintle new NAME, or name a definition: pintle check PATH"),
+        DefinitionError::Empty => {
+            Failure::new(FailureKind::BadInput, error).hint("pintle show DEFINITION prints such a document")
+        }
         _ => Failure::new(FailureKind::BadInput, error),
     }
 }

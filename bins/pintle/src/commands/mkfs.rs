@@ -10,11 +10,6 @@ use serde_json::json;
 use std::process::ExitCode;
 
 pub(crate) fn run(arguments: &Mkfs, reporter: &Reporter) -> Outcome {
-    let uuid = match arguments.uuid.as_deref().map(uuid::Uuid::parse_str) {
-        None => None,
-        Some(Ok(uuid)) => Some(uuid),
-        Some(Err(error)) => return Err(Failure::new(FailureKind::Usage, format!("--uuid: {error}"))),
-    };
     let request = Request {
         kind: match arguments.kind {
             FileSystem::Ext4 => Kind::Ext4,
@@ -24,7 +19,7 @@ pub(crate) fn run(arguments: &Mkfs, reporter: &Reporter) -> Outcome {
         output: arguments.output.clone(),
         size: arguments.size,
         label: arguments.label.clone(),
-        uuid,
+        uuid: arguments.uuid,
         epoch: Timestamp::from_secs(arguments.epoch),
         ownership: if arguments.root_owner { Ownership::Root } else { Ownership::Kept },
     };
@@ -37,9 +32,14 @@ pub(crate) fn run(arguments: &Mkfs, reporter: &Reporter) -> Outcome {
 }
 
 fn explain(error: MkfsError) -> Failure {
-    let kind = match error {
-        MkfsError::Tar(_) | MkfsError::Ext4(_) | MkfsError::Vfat(_) => FailureKind::BadInput,
-        _ => FailureKind::Failed,
+    let (kind, hint) = match error {
+        MkfsError::Tar(_) | MkfsError::NoSource(_) => (
+            FailureKind::BadInput,
+            "the source is a folder or a tar archive (plain, gzip, xz or zstd), `-` such an archive on standard input",
+        ),
+        MkfsError::Ext4(_) | MkfsError::Vfat(_) => (FailureKind::BadInput, ""),
+        _ => (FailureKind::Failed, ""),
     };
-    Failure::new(kind, error)
+    let failure = Failure::new(kind, error);
+    if hint.is_empty() { failure } else { failure.hint(hint) }
 }

@@ -9,9 +9,12 @@ use std::process::ExitCode;
 pub(crate) fn run(arguments: &Options, reporter: &Reporter) -> Outcome {
     let mut reference = reference(&arguments.definition).map_err(|found| problems(&found))?;
     if let Some(prefix) = &arguments.prefix {
-        reference = reference.below(prefix);
+        let below = reference.below(prefix);
+        let all = std::mem::replace(&mut reference, below);
         if reference.modules.is_empty() {
-            let message = format!("there is no module or option `{prefix}`");
+            let near =
+                all.nearest(prefix).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            let message = format!("there is no module or option `{prefix}`{near}");
             return Err(Failure::new(FailureKind::Usage, message).hint("pintle options lists all of them"));
         }
     }

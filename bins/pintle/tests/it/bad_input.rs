@@ -19,46 +19,99 @@ fn check(text: &str) -> String {
 
 #[test]
 fn an_unknown_option_has_a_neighbour() {
-    assert_snapshot!(check("[system]\nname = \"web\"\n\n[base]\nhostnam = \"web1\"\n"), @"");
+    assert_snapshot!(check("name = \"web\"\n\n[base]\nhostnam = \"web1\"\n"), @r#"
+    exit 3
+    error: the definition has a mistake
+
+    error: unknown option `base.hostnam`
+     --> system.toml:4:1
+      |
+    4 | hostnam = "web1"
+      | ^^^^^^^ `base` has no such option
+      = help: did you mean `hostname`?
+      = doc: base.hostname (hostname, default "{{ system.name | replace('_', '-') }}"): Name of the host.
+      = doc: example: hostname = "web1.example.org"
+      next: `pintle options NAME` prints the reference of a module
+    "#);
 }
 
 #[test]
 fn a_value_has_a_type() {
-    assert_snapshot!(check("[system]\nname = \"web\"\n\n[base]\nhostname = 5\n"), @"");
+    assert_snapshot!(check("name = \"web\"\n\n[base]\nhostname = 5\n"), @r#"
+    exit 3
+    error: the definition has a mistake
+
+    error: `base.hostname` must be a host name of letters, digits, `-` and `.`, at most 64 long
+     --> system.toml:4:12
+      |
+    4 | hostname = 5
+      |            ^ this is a whole number
+      = doc: base.hostname (hostname, default "{{ system.name | replace('_', '-') }}"): Name of the host.
+      = doc: example: hostname = "web1.example.org"
+      next: `pintle options NAME` prints the reference of a module
+    "#);
 }
 
 #[test]
 fn the_definition_is_missing() {
     let toy = Toy::new(&base(), &[]);
-    assert_snapshot!(toy.fails(toy.pintle().args(["build", "nowhere"])), @"");
+    assert_snapshot!(toy.fails(toy.pintle().args(["build", "nowhere"])), @"
+    exit 3
+    error: there is no definition at nowhere
+      next: pintle new NAME, or name a definition: pintle check PATH
+    ");
     fs::create_dir(toy.folder().join("empty")).unwrap();
-    assert_snapshot!(toy.fails(toy.pintle().arg("build").arg("empty")), @"");
+    assert_snapshot!(toy.fails(toy.pintle().arg("build").arg("empty")), @"
+    exit 3
+    error: there is no definition at empty/system.toml
+      next: pintle new NAME, or name a definition: pintle check PATH
+    ");
 }
 
 #[test]
 fn standard_input_is_empty() {
     let toy = Toy::new(&base(), &[]);
-    assert_snapshot!(toy.fails(toy.pintle().args(["build", "-"]).stdin(Stdio::null())), @"");
+    assert_snapshot!(toy.fails(toy.pintle().args(["build", "-"]).stdin(Stdio::null())), @"
+    exit 3
+    error: standard input is empty, where an evaluated definition (JSON) was to come
+      next: pintle show DEFINITION prints such a document
+    ");
 }
 
 #[test]
 fn a_document_is_no_json() {
     let toy = Toy::new(&base(), &[]);
     fs::write(toy.definition().join("toy.json"), "{\"schema\": 1,\n  name: 5}").unwrap();
-    assert_snapshot!(toy.refused(), @"");
+    assert_snapshot!(toy.refused(), @"
+    exit 3
+    error: definition/toy.json:2:3: this is not JSON: key must be a string
+    ");
     toy.define("relative/mirror", &[], json!({}));
-    assert_snapshot!(toy.refused(), @"");
+    assert_snapshot!(toy.refused(), @"
+    exit 3
+    error: the mirror of suite `trixie` is not usable
+      because: `relative/mirror` is no mirror; write http://…, https://…, file:///… or an absolute path
+    ");
     toy.define("/", &[], json!({"kernal": {}}));
-    assert_snapshot!(toy.refused(), @"");
+    assert_snapshot!(toy.refused(), @"
+    exit 3
+    error: definition/toy.json:1:54: at `kernal`: unknown field `kernal`, expected one of `schema`, `name`, `version`, `arch`, `source`, `packages`, `accept`, `kernel`, `image`, `files`, `users`, `groups`, `services`, `units`, `checks`
+    ");
 }
 
 #[test]
 fn a_package_is_misspelt() {
     let archive = base().package("nginx 1.26.3-3").package("nginx-common 1.26.3-3");
     let toy = Toy::new(&archive, &["ngnix", "no such thing"]);
-    assert_snapshot!(toy.refused(), @"");
+    assert_snapshot!(toy.refused(), @"
+    exit 3
+    error: definition/toy.json: at `packages[1]`: `no such thing` is not a package name (lower-case letters, digits, `+`, `-`, `.`)
+    ");
     toy.define(&toy.mirror().display().to_string(), &["ngnix"], json!({}));
-    assert_snapshot!(toy.refused(), @"");
+    assert_snapshot!(toy.refused(), @"
+    exit 3
+    error: no package `ngnix` in trixie; did you mean `nginx`?
+    ");
 }
 
 #[test]
@@ -69,10 +122,20 @@ fn packages_do_not_go_together() {
         .package("tool 1 depends: helper")
         .package("helper 1 conflicts: libfoo");
     let toy = Toy::new(&archive, &["app"]);
-    assert_snapshot!(toy.refused(), @"");
-    let archive = base().package("app 2 depends: libfoo, tool").package("libfoo 2").package("tool 1 conflicts: libfoo");
+    assert_snapshot!(toy.refused(), @"
+    exit 3
+    error: `app` cannot be installed
+    └─ app 2 (asked for) needs libfoo (>= 3): there is 2 in trixie
+    ");
+    let archive =
+        base().package("app 2 depends: libfoo, tool").package("libfoo 2").package("tool 1 conflicts: libfoo");
     let toy = Toy::new(&archive, &["app"]);
-    assert_snapshot!(toy.refused(), @"");
+    assert_snapshot!(toy.refused(), @"
+    exit 3
+    error: `app` cannot be installed
+    └─ app 2 (asked for) needs tool
+       └─ tool 1 has `Conflicts: libfoo`, which is libfoo 2 (needed by app 2, asked for)
+    ");
 }
 
 #[test]
@@ -80,17 +143,28 @@ fn no_mirror_is_known() {
     let toy = Toy::new(&base(), &[]);
     let source = json!({"debian": {"suites": [{"name": "trixie", "components": ["main"]}]}});
     toy.define("", &[], json!({"source": source}));
-    assert_snapshot!(toy.refused(), @"");
+    assert_snapshot!(toy.refused(), @"
+    exit 3
+    error: this machine's apt sources name no Debian archive for suite `trixie`: set `source.mirror` in the definition to the URL or folder of a mirror
+    ");
 }
 
 #[test]
 fn the_lock_is_missing_or_answers_another_definition() {
     let archive = base().package("one 1").package("two 1");
     let toy = Toy::new(&archive, &["one"]);
-    assert_snapshot!(toy.fails(toy.build().arg("--locked")), @"");
+    assert_snapshot!(toy.fails(toy.build().arg("--locked")), @"
+    exit 3
+    error: there is no lock at definition/toy.lock
+      next: pintle lock, and keep the file with the definition
+    ");
     toy.builds();
     toy.define(&toy.mirror().display().to_string(), &["one", "two"], json!({}));
-    assert_snapshot!(toy.fails(toy.build().arg("--locked")), @"");
+    assert_snapshot!(toy.fails(toy.build().arg("--locked")), @"
+    exit 3
+    error: definition/toy.lock does not answer the definition as it is now
+      next: pintle lock shows and writes what changes
+    ");
 }
 
 #[test]
@@ -99,23 +173,47 @@ fn the_lock_is_of_another_time_or_damaged() {
     toy.builds();
     let text = fs::read_to_string(toy.lock()).unwrap();
     fs::write(toy.lock(), text.replacen("version = 1", "version = 7", 1)).unwrap();
-    assert_snapshot!(toy.refused(), @"");
+    assert_snapshot!(toy.refused(), @"
+    exit 3
+    error: definition/toy.lock is not a lock
+      because: the lock has format 7, this program reads 1: a newer pintle wrote it, use that one
+      next: take it from version control, or remove it and run pintle lock
+    ");
     fs::write(toy.lock(), text.replacen("sha256 = \"", "sha256 = \"z", 1)).unwrap();
-    assert_snapshot!(toy.refused(), @"");
+    assert_snapshot!(toy.refused(), @"
+    exit 3
+    error: definition/toy.lock is not a lock
+      because: line 21: `z2eaddc6047cbd7f1dbcb72ec95290167d10a0c2f12f66dd311e08a50b81296b2` is not a SHA-256 digest (64 hexadecimal digits)
+      next: take it from version control, or remove it and run pintle lock
+    ");
     fs::write(toy.lock(), format!("<<<<<<< HEAD\n{text}")).unwrap();
-    assert_snapshot!(toy.refused(), @"");
+    assert_snapshot!(toy.refused(), @"
+    exit 3
+    error: definition/toy.lock is not a lock
+      because: line 1: key with no value, expected `=`
+      next: take it from version control, or remove it and run pintle lock
+    ");
     fs::write(toy.lock(), b"\xff\xfe").unwrap();
-    assert_snapshot!(toy.refused(), @"");
+    assert_snapshot!(toy.refused(), @"
+    exit 3
+    error: definition/toy.lock is not a lock: it is not UTF-8 text
+      next: take it from version control, or remove it and run pintle lock
+    ");
 }
 
 #[test]
 fn two_packages_ship_one_path() {
-    let archive = base()
-        .package("one 1")
-        .file("/usr/bin/tool", 0o755, "#!/bin/sh\n")
-        .package("two 2")
-        .file("/usr/bin/tool", 0o755, "#!/bin/sh\nexit\n");
-    assert_snapshot!(Toy::new(&archive, &["one", "two"]).refused(), @"");
+    let archive = base().package("one 1").file("/usr/bin/tool", 0o755, "#!/bin/sh\n").package("two 2").file(
+        "/usr/bin/tool",
+        0o755,
+        "#!/bin/sh\nexit\n",
+    );
+    assert_snapshot!(Toy::new(&archive, &["one", "two"]).refused(), @"
+    exit 3
+    made the lock: 4 packages; keep it with the definition
+    error: /usr/bin/tool is shipped by both package one 1 and package two 2, and neither replaces the other or diverts it
+      next: take one of the two packages out of the definition
+    ");
 }
 
 #[test]
@@ -123,7 +221,29 @@ fn a_maintainer_script_is_not_covered() {
     let script = "#!/bin/sh\nset -e\nif [ \"$1\" = configure ]; then\n    frobnicate --all /var/lib/app\n    \
                   adduser --system app\nfi\n";
     let archive = base().package("app 1.2-3").control("postinst", script);
-    assert_snapshot!(Toy::new(&archive, &["app"]).refused(), @"");
+    assert_snapshot!(Toy::new(&archive, &["app"]).refused(), @r#"
+    exit 3
+    error: the postinst of package app 1.2-3 is not covered: these lines are not understood
+         4 | frobnicate --all /var/lib/app
+      They may concern: programs whose effect is not known.
+      Nothing was run. Write a recipe, `recipes/app.toml` beside the definition, that says what the script does to the files, starting with
+
+          package = "app"
+          why = "what the script does, and what stands in for it"
+
+          [[script]]
+          name = "postinst"
+          version = "1.2-3"
+          sha256 = "c8afb8e12e9a46b39823bd6bac5b9ff71ffb535785947a2657bc08cd07fb76fe"
+          lines = """
+          8257 f22e 8504 41de b4bd
+          """
+      or, if it does not matter for this system, accept it in the definition:
+
+          [[accept]]
+          package = "app"
+          reason = "…"
+    "#);
 }
 
 #[test]
@@ -132,7 +252,12 @@ fn a_private_key_is_in_the_tree() {
     let key = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n-----END OPENSSH PRIVATE KEY-----\n";
     let file = json!({"path": "/etc/ssl/site.pem", "content": {"text": key}, "origin": "system.toml:7:1"});
     toy.define(&toy.mirror().display().to_string(), &[], json!({"files": [file]}));
-    assert_snapshot!(toy.refused(), @"");
+    assert_snapshot!(toy.refused(), @"
+    exit 4
+    made the lock: 2 packages; keep it with the definition
+    error: /etc/ssl/site.pem must not be in an image: a private key (from the definition (system.toml:7:1))
+      next: let the machine make it at first boot, or bring it there afterwards: whoever has the image has the secret
+    ");
 }
 
 #[test]
@@ -140,7 +265,13 @@ fn a_file_to_copy_is_missing() {
     let toy = Toy::new(&base(), &[]);
     let file = json!({"path": "/srv/site", "content": {"copy": "site"}, "origin": "system.toml:7:1"});
     toy.define(&toy.mirror().display().to_string(), &[], json!({"files": [file]}));
-    assert_snapshot!(toy.refused(), @"");
+    assert_snapshot!(toy.refused(), @"
+    exit 3
+    made the lock: 2 packages; keep it with the definition
+    error: system.toml:7:1: cannot copy `site` to /srv/site
+      because: cannot read definition/site
+      because: No such file or directory (os error 2)
+    ");
 }
 
 #[test]
@@ -148,7 +279,15 @@ fn a_recipe_of_the_users_is_wrong() {
     let toy = Toy::new(&base(), &[]);
     fs::create_dir(toy.definition().join("recipes")).unwrap();
     fs::write(toy.definition().join("recipes/app.toml"), "package = 5\n").unwrap();
-    assert_snapshot!(toy.refused(), @"");
+    assert_snapshot!(toy.refused(), @"
+    exit 3
+    error: recipe recipes/app.toml is not valid
+      because: TOML parse error at line 1, column 11
+          |
+        1 | package = 5
+          |           ^
+        invalid type: integer `5`, expected a string
+    ");
 }
 
 #[test]
@@ -157,35 +296,43 @@ fn the_disk_is_too_small() {
     let toy = Toy::new(&archive, &["app"]);
     let image = json!({"bios": false, "uefi": false, "free": 0, "size": 2 << 20});
     toy.define(&toy.mirror().display().to_string(), &["app"], json!({"image": image}));
-    assert_snapshot!(toy.refused(), @"");
+    assert_snapshot!(toy.refused(), @"
+    exit 3
+    made the lock: 3 packages; keep it with the definition
+    error: the image cannot be laid out:
+      `image.size` is 2 MiB, the image needs 7 MiB at least (7340032 bytes)
+    ");
 }
 
 #[test]
 fn the_place_for_the_output_is_taken() {
     let toy = Toy::new(&base(), &[]);
     fs::write(toy.folder().join("taken"), "").unwrap();
-    assert_snapshot!(toy.fails(toy.build().args(["--output", "taken"])), @"");
+    assert_snapshot!(toy.fails(toy.build().args(["--output", "taken"])), @"
+    exit 1
+    error: cannot write taken: a file is where a folder must be; remove it, or choose another path
+    ");
     fs::create_dir_all(toy.out().join("toy.raw")).unwrap();
-    assert_snapshot!(toy.refused(), @"");
+    assert_snapshot!(toy.refused(), @"
+    exit 1
+    error: cannot write out/toy.raw: a directory is in its place; remove it, or choose another path
+    ");
 }
 
 /// A world that belongs to nobody, and the program started as nobody.
 fn as_nobody(toy: &Toy) -> Command {
     let program = toy.folder().join("pintle");
-    fs::copy(env!("CARGO_BIN_EXE_pintle"), &program).unwrap();
+    // By a process of its own: a descriptor for writing that another test's child inherits would make it busy.
+    succeed(Command::new("cp").arg(env!("CARGO_BIN_EXE_pintle")).arg(&program));
     succeed(Command::new("chmod").args(["a+rx"]).arg(&program).arg(toy.folder()));
     fs::create_dir_all(toy.cache()).unwrap();
-    if fs::write("/proc/self/comm", "it").is_ok() && rustix_root() {
+    if succeed(Command::new("id").arg("-u")).trim() == "0" {
         succeed(Command::new("chown").arg("-R").arg("65534:65534").arg(toy.cache()));
         let mut command = Command::new("setpriv");
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"]).arg(&program);
         return toy.in_world(command);
     }
     toy.in_world(Command::new(program))
-}
-
-fn rustix_root() -> bool {
-    succeed(Command::new("id").arg("-u")).trim() == "0"
 }
 
 #[test]
@@ -198,11 +345,23 @@ fn a_folder_may_not_be_written() {
     fs::create_dir(&closed).unwrap();
     let mut command = as_nobody(&toy);
     succeed(Command::new("chmod").arg("555").arg(&closed));
-    assert_snapshot!(toy.fails(command.args(["build", "definition/toy.json", "--output", "closed"])), @"");
-    assert_snapshot!(toy.fails(as_nobody(&toy).args(["build", "definition/toy.json", "--output", "closed/out"])), @"");
+    assert_snapshot!(toy.fails(command.args(["build", "definition/toy.json", "--output", "closed"])), @"
+    exit 1
+    error: cannot write closed/toy.raw: this is not allowed; choose a path you may write to
+      because: permission denied
+    ");
+    assert_snapshot!(toy.fails(as_nobody(&toy).args(["build", "definition/toy.json", "--output", "closed/out"])), @"
+    exit 1
+    error: cannot write closed/out: this is not allowed; choose a path you may write to
+      because: permission denied
+    ");
     let mut command = as_nobody(&toy);
     command.env("PINTLE_CACHE_DIR", closed.join("cache"));
-    assert_snapshot!(toy.fails(command.args(["build", "definition/toy.json"])), @"");
+    assert_snapshot!(toy.fails(command.args(["build", "definition/toy.json"])), @"
+    exit 1
+    error: cannot use the cache folder DIR/closed/cache/blobs; set PINTLE_CACHE_DIR to a folder you may write to
+      because: Permission denied (os error 13)
+    ");
     assert_eq!(listing(&closed), [""; 0]);
 }
 
@@ -213,7 +372,12 @@ fn the_lock_may_not_be_written() {
     let out = toy.folder().join("elsewhere");
     fs::create_dir(&out).unwrap();
     succeed(Command::new("chmod").arg("777").arg(&out));
-    assert_snapshot!(toy.fails(as_nobody(&toy).args(["build", "definition/toy.json", "--output", "elsewhere"])), @"");
+    assert_snapshot!(toy.fails(as_nobody(&toy).args(["build", "definition/toy.json", "--output", "elsewhere"])), @"
+    exit 1
+    error: cannot write the lock
+      because: cannot write definition/toy.lock: this is not allowed; choose a path you may write to
+      because: permission denied
+    ");
     assert_eq!(listing(&out), [""; 0]);
 }
 
@@ -234,7 +398,11 @@ fn the_disk_is_full() {
     toy.builds();
     fs::remove_dir_all(toy.out()).unwrap();
     let mut command = on_full_disk(&toy, "pwrite64,copy_file_range");
-    assert_snapshot!(toy.fails(command.args(["build", "definition/toy.json"])), @"");
+    assert_snapshot!(toy.fails(command.args(["build", "definition/toy.json"])), @"
+    exit 1
+    error: no space left for out/toy.raw; free some space on its file system and run the command again
+      because: no storage space
+    ");
     // Compressed outputs go another way.
     for format in ["qcow2", "raw.gz", "raw.zst"] {
         let mut command = limited(&toy, 16);
@@ -256,21 +424,42 @@ fn limited(toy: &Toy, kib: u64) -> Command {
 fn files_may_not_be_that_large() {
     let archive = base().package("app 1").file("/usr/lib/app.bin", 0o644, noise(300_000));
     let toy = Toy::new(&archive, &["app"]);
-    assert_snapshot!(toy.fails(limited(&toy, 64).args(["build", "definition/toy.json"])), @"");
+    assert_snapshot!(toy.fails(limited(&toy, 64).args(["build", "definition/toy.json"])), @"
+    exit 1
+    error: cannot keep package app in the cache
+      because: cannot write DIR/cache: it would be larger than its file system or `ulimit -f` allows; choose another place
+      because: file too large
+      next: PINTLE_CACHE_DIR names another folder for the cache
+    ");
     toy.builds();
     let mut command = limited(&toy, 64);
-    assert_snapshot!(toy.fails(command.args(["mkfs", "ext4", "mirror", "new.img"])), @"");
+    assert_snapshot!(toy.fails(command.args(["mkfs", "ext4", "mirror", "new.img"])), @"
+    exit 1
+    error: cannot write new.img: it would be larger than its file system or `ulimit -f` allows; choose another place
+      because: file too large
+    ");
     assert!(!toy.folder().join("new.img").exists());
 }
 
 #[test]
 fn an_environment_variable_is_wrong() {
     let toy = Toy::new(&base(), &[]);
-    assert_snapshot!(toy.fails(toy.build().env("PINTLE_STALL_SECONDS", "soon")), @"");
-    assert_snapshot!(toy.fails(toy.build().env("http_proxy", "::").env_remove("no_proxy")), @"");
+    assert_snapshot!(toy.fails(toy.build().env("PINTLE_STALL_SECONDS", "soon")), @"
+    exit 2
+    error: PINTLE_STALL_SECONDS is `soon`, which is no number of seconds
+      next: PINTLE_STALL_SECONDS=30 pintle …
+    ");
+    assert_snapshot!(toy.fails(toy.build().env("http_proxy", "::")), @"
+    exit 2
+    error: the proxy `::` is not a URL such as http://host:3128; correct http_proxy or https_proxy
+    ");
     let mut command = toy.build();
     command.env_remove("PINTLE_CACHE_DIR").env_remove("XDG_CACHE_HOME").env_remove("HOME");
-    assert_snapshot!(toy.fails(&mut command), @"");
+    assert_snapshot!(toy.fails(&mut command), @"
+    exit 1
+    error: no folder for the cache: neither PINTLE_CACHE_DIR nor HOME is set
+      next: PINTLE_CACHE_DIR=/var/tmp/pintle pintle …
+    ");
 }
 
 #[test]
@@ -278,7 +467,8 @@ fn a_good_definition_builds() {
     let archive = base().package("app 1").file("/usr/bin/app", 0o755, "#!/bin/sh\n");
     let toy = Toy::new(&archive, &["app"]);
     toy.builds();
-    let names: Vec<String> = listing(&toy.out()).iter().map(|line| line.split(' ').next().unwrap().to_owned()).collect();
+    let names: Vec<String> =
+        listing(&toy.out()).iter().map(|line| line.split(' ').next().unwrap().to_owned()).collect();
     assert_eq!(names, ["toy.json", "toy.raw"]);
     // The next one neither needs the mirror nor changes the lock.
     fs::rename(toy.mirror(), toy.folder().join("away")).unwrap();
@@ -299,9 +489,27 @@ fn a_good_definition_builds() {
 #[test]
 fn the_command_line_is_wrong() {
     let toy = Toy::new(&base(), &[]);
-    assert_snapshot!(toy.fails(toy.build().args(["--format", "vmdk"])), @"");
-    assert_snapshot!(toy.fails(toy.pintle().arg("biuld")), @"");
-    assert_snapshot!(toy.fails(toy.pintle().args(["lock", "-"]).stdin(fs::File::open(toy.definition().join("toy.json")).unwrap())), @"");
+    assert_snapshot!(toy.fails(toy.build().args(["--format", "vmdk"])), @"
+    exit 2
+    error: invalid value 'vmdk' for '--format <FORMAT>': not an output format (known: raw, qcow2, raw.gz, raw.zst)
+
+    For more information, try '--help'.
+    ");
+    assert_snapshot!(toy.fails(toy.pintle().arg("biuld")), @"
+    exit 2
+    error: unrecognized subcommand 'biuld'
+
+      tip: a similar subcommand exists: 'build'
+
+    Usage: pintle [OPTIONS] <COMMAND>
+
+    For more information, try '--help'.
+    ");
+    assert_snapshot!(toy.fails(toy.pintle().args(["lock", "-"]).stdin(fs::File::open(toy.definition().join("toy.json")).unwrap())), @"
+    exit 2
+    error: a definition from standard input has no place for a lock
+      next: pintle lock - --lock-file PATH
+    ");
 }
 
 #[test]
@@ -310,5 +518,16 @@ fn machines_are_told_the_same() {
     let output = finish(toy.build().arg("--json"));
     assert_eq!(output.status.code(), Some(3));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
-    assert_snapshot!(String::from_utf8_lossy(&output.stdout).replace(&toy.folder().display().to_string(), "DIR"), @"");
+    assert_snapshot!(String::from_utf8_lossy(&output.stdout).replace(&toy.folder().display().to_string(), "DIR"), @r#"
+    {
+      "error": {
+        "details": null,
+        "hints": [],
+        "kind": "bad-input",
+        "messages": [
+          "no package `nginx` in trixie"
+        ]
+      }
+    }
+    "#);
 }

@@ -3,7 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
+mod bad_archive;
+mod bad_input;
+mod bad_mirror;
+mod cli;
 mod common;
 mod image;
 mod reproducible;
+mod toy;
 mod vm;

@@ -15,7 +15,7 @@ use crate::definition::Definition;
 use crate::outputs::{self, Output};
 use crate::pin::{LockMode, PinError, Pinned, pin};
 use crate::supply::Supply;
-use pintle_assemble::{AssembleErrors, Input, assemble};
+use pintle_assemble::{AssembleError, AssembleErrors, Input, assemble};
 use pintle_image::{Finding, Inputs, PlanError, Severity, lint, plan};
 use pintle_model::{OutputFormat, PackageRole, Timestamp};
 use pintle_world::atomic::{self, AtomicError};
@@ -85,11 +85,40 @@ pub enum BuildError {
     #[error("the image cannot be laid out:\n{}", list(.0))]
     Plan(Vec<PlanError>),
     /// The plan would make a bad disk.
-    #[error("the planned image would not work:\n{}", .0.iter().map(|f| format!("  {}", f.text)).collect::<Vec<_>>().join("\n"))]
+    #[error("the planned image would not work:\n{}", .0.iter().map(|f| format!("  {f}")).collect::<Vec<_>>().join("\n"))]
     Lint(Vec<Finding>),
     /// An output.
     #[error(transparent)]
     Output(#[from] AtomicError),
+    /// The user wants to stop.
+    #[error("stopped; nothing was written")]
+    Stopped,
+}
+
+impl BuildError {
+    /// True where a rule stands against what is otherwise sound: a secret in the tree, an image that cannot start.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        let secret = |error: &AssembleError| matches!(error, AssembleError::Identity { .. });
+        match self {
+            Self::Lint(_) => true,
+            Self::Assemble(errors) => errors.0.iter().all(secret),
+            _ => false,
+        }
+    }
+
+    /// What to do, where the text does not say it.
+    #[must_use]
+    pub fn next_step(&self) -> Option<&'static str> {
+        let Self::Assemble(errors) = self else { return None };
+        match errors.0.first()? {
+            AssembleError::Conflict { .. } => Some("take one of the two packages out of the definition"),
+            AssembleError::Identity { .. } => Some(
+                "let the machine make it at first boot, or bring it there afterwards: whoever has the image has the secret",
+            ),
+            _ => None,
+        }
+    }
 }
 
 fn list(errors: &[PlanError]) -> String {
@@ -117,17 +146,16 @@ pub fn build(
     let system = request.definition.system();
     let folder = request.definition.folder.as_path();
     let mut steps = Steps::default();
-    // Places are tried first: nobody waits for a download to hear that the folder cannot be written.
-    pintle_world::files::make_folder(request.output).map_err(|e| AtomicError::new(request.output, e))?;
+    try_places(request)?;
     let recipes = read_recipes(folder)?;
 
-    steps.begin("packages", tell, supply);
+    steps.begin("packages", tell, supply)?;
     let Pinned { lock, text, packages, change } =
         pin(request.definition, request.lock_file, request.lock_mode, &recipes, supply)?;
     change.into_iter().for_each(|change| tell(Event::Locked(change)));
     let epoch = system.image.epoch.unwrap_or_else(|| crate::pin::snapshot_time(&lock));
 
-    steps.begin("tree", tell, supply);
+    steps.begin("tree", tell, supply)?;
     let host_files = copies::read(system, folder, supply.store)?;
     let installed = crate::pin::for_assembly(&packages, PackageRole::System);
     let assembled = assemble(&Input {
@@ -142,12 +170,12 @@ pub fn build(
     })?;
     assembled.report.warnings.iter().for_each(|warning| tell(Event::Note(warning.clone())));
 
-    steps.begin("boot files", tell, supply);
+    steps.begin("boot files", tell, supply)?;
     let grub = |name: &str| boot::grub_file(&packages, name, supply.store);
     let time = Timestamp::from_secs(epoch);
     let boot = boot::files(system, &assembled.tree, &packages, &grub, supply, time)?;
 
-    steps.begin("plan", tell, supply);
+    steps.begin("plan", tell, supply)?;
     let root = assembled.tree;
     let inputs = Inputs { system, lock: &lock, root, boot, epoch, contents: supply.store };
     let plan = plan(inputs).map_err(BuildError::Plan)?;
@@ -156,19 +184,16 @@ pub fn build(
         return Err(BuildError::Lint(findings));
     }
 
-    steps.begin("image", tell, supply);
-    let formats = if request.formats.is_empty() { &system.image.formats } else { request.formats };
-    let image = image::Image { plan: &plan };
+    steps.begin("image", tell, supply)?;
+    let image = image::Image { plan: &plan, fetcher: supply.fetcher };
     let mut written = Vec::new();
-    for format in formats {
-        written.push(outputs::write(
-            &image,
-            supply.store,
-            request.output,
-            &system.name,
-            *format,
-            supply.threads,
-        )?);
+    for format in formats(request) {
+        let (store, threads) = (supply.store, supply.threads);
+        let output = outputs::write(&image, store, request.output, &system.name, *format, threads);
+        let stopped = |error: AtomicError| {
+            if supply.fetcher.cancelled() { BuildError::Stopped } else { error.into() }
+        };
+        written.push(output.map_err(stopped)?);
     }
     let manifest = request.output.join(format!("{}.json", system.name));
     let facts = manifest::Facts {
@@ -185,6 +210,20 @@ pub fn build(
     Ok(Built { outputs: written, manifest, plan: plan.report, findings, steps: steps.end(supply) })
 }
 
+fn formats<'a>(request: &Request<'a>) -> &'a [OutputFormat] {
+    if request.formats.is_empty() { &request.definition.system().image.formats } else { request.formats }
+}
+
+/// Places are tried first: nobody waits for a download to hear that the folder cannot be written.
+fn try_places(request: &Request<'_>) -> Result<(), AtomicError> {
+    pintle_world::files::make_folder(request.output).map_err(|e| AtomicError::new(request.output, e))?;
+    for format in formats(request) {
+        let name = &request.definition.system().name;
+        drop(atomic::File::create(outputs::path(request.output, name, *format))?);
+    }
+    Ok(())
+}
+
 /// How long each step takes.
 #[derive(Default)]
 struct Steps {
@@ -193,10 +232,20 @@ struct Steps {
 }
 
 impl Steps {
-    fn begin(&mut self, name: &'static str, tell: &mut dyn FnMut(Event), supply: &Supply<'_>) {
+    /// Between steps nothing is lost by stopping.
+    fn begin(
+        &mut self,
+        name: &'static str,
+        tell: &mut dyn FnMut(Event),
+        supply: &Supply<'_>,
+    ) -> Result<(), BuildError> {
+        if supply.fetcher.cancelled() {
+            return Err(BuildError::Stopped);
+        }
         self.close(supply);
         self.current = Some((name, supply.clock.elapsed()));
         tell(Event::Step(name));
+        Ok(())
     }
 
     fn close(&mut self, supply: &Supply<'_>) {

@@ -50,6 +50,14 @@ pub enum DebError {
         #[source]
         source: BadPath,
     },
+    /// A path from the root of whatever it would be unpacked on.
+    #[error("in {member}: the path `{path}` is absolute, where paths of packages start with `./`")]
+    Absolute {
+        /// The member.
+        member: String,
+        /// The path.
+        path: String,
+    },
     /// The same path twice.
     #[error("/{0} is in it twice")]
     Duplicate(String),

@@ -128,8 +128,12 @@ fn read_control(tar: &mut Tar<'_>, member: &str, limits: &Limits) -> Result<Cont
     if control.files.contains_key("control") { Ok(control) } else { Err(DebError::Missing("control")) }
 }
 
-/// Leading `/` and `./` are dropped as dpkg does; everything else that is not a plain path is refused.
+/// A leading `./` is dropped; everything else that is not a plain path is refused. dpkg takes absolute paths too, but
+/// no tool of Debian's writes them, so one is a sign of mischief.
 fn checked_path(member: &str, path: &[u8]) -> Result<TreePath, DebError> {
+    if path.starts_with(b"/") {
+        return Err(DebError::Absolute { member: member.to_owned(), path: lossy(path) });
+    }
     TreePath::new(path).map_err(|source| DebError::Path { member: member.to_owned(), source })
 }
 

@@ -6,6 +6,7 @@ mod markdown;
 
 use crate::files::Files;
 use crate::modules;
+use crate::near::nearest;
 use crate::problem::Problems;
 use crate::schema::{Active, Module, OptionDecl, ROOT, Type};
 use crate::source::Sources;
@@ -78,6 +79,14 @@ impl Reference {
     #[must_use]
     pub fn html(&self) -> String {
         html::page(self)
+    }
+
+    /// The module or option that `path` was probably meant to be.
+    #[must_use]
+    pub fn nearest(&self, path: &str) -> Option<&str> {
+        let options = self.modules.iter().flat_map(|module| &module.options);
+        let modules = self.modules.iter().map(|module| module.name.as_str());
+        nearest(path, modules.chain(options.map(|option| option.path.as_str())))
     }
 
     /// Only what lies at or below `path`; empty modules are left out.

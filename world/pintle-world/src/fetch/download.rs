@@ -258,12 +258,8 @@ impl<'a> Download<'a> {
             }
             if let Err(failure) = self.attempt(partial) {
                 let gained = partial.hasher.len().saturating_sub(before);
-                if !matches!(failure, Failure::Final(_)) {
-                    self.told
-                        .1
-                        .note(self.told.0, &format!("trying again from byte {}", partial.hasher.len()));
-                }
                 patience.after(failure, gained)?;
+                self.told.1.note(self.told.0, &format!("trying again from byte {}", partial.hasher.len()));
             }
         }
     }

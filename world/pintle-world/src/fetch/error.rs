@@ -5,13 +5,12 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// A download failed. Every variant names the URL or path; the text ends with what to do.
+/// A download failed. Every variant names the URL or path; the text ends with what to do, but for what was not found:
+/// there it depends on what was looked for.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// 404, 410, or no such file in a local mirror.
-    #[error(
-        "{0} is not there; check the name of the mirror and suite, or run `pintle lock` if the mirror has moved on to newer versions"
-    )]
+    #[error("{0} is not there")]
     NotFound(String),
     /// Another refusal.
     #[error("{url} answered with HTTP status {status}; try later or set another mirror")]

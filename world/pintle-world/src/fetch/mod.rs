@@ -125,7 +125,9 @@ impl Fetcher {
         parallel::fetch_job(self, job, progress)
     }
 
-    fn cancelled(&self) -> bool {
+    /// The user wants to stop.
+    #[must_use]
+    pub fn cancelled(&self) -> bool {
         self.cancel.load(Ordering::Relaxed)
     }
 }

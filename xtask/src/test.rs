@@ -10,8 +10,11 @@ pub(crate) fn run(rest: &[&str]) -> Outcome {
     need_qemu()?;
     tidy::run()?;
     call(&["cargo", "fmt", "--all", "--check"], &root)?;
+    call(&["cargo", "fmt", "--check"], &root.join("fuzz"))?;
     let clippy = ["cargo", "clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
     call(&clippy, &root)?;
+    let pages = ["env", "RUSTDOCFLAGS=-Dwarnings", "cargo", "doc", "--workspace", "--no-deps", "--quiet"];
+    call(&pages, &root)?;
     call(&["cargo", "run", "--quiet", "--package", "xtask", "--", "docs", "--check"], &root)?;
     let mut words = vec!["cargo", "test", "--workspace", "--no-fail-fast"];
     words.extend(rest.iter().filter(|word| **word != "--"));

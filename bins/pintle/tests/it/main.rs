@@ -8,6 +8,7 @@ mod bad_input;
 mod bad_mirror;
 mod cli;
 mod common;
+mod debian;
 mod image;
 mod reproducible;
 mod toy;

@@ -6,10 +6,12 @@
 mod bad_archive;
 mod bad_input;
 mod bad_mirror;
+mod bad_place;
 mod cli;
 mod common;
 mod debian;
 mod image;
+mod mkfs;
 mod reproducible;
 mod toy;
 mod vm;

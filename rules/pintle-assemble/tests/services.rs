@@ -1,5 +1,7 @@
 //! Services as systemd units: by snapshot, and by systemd's own judgement.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
+
 use pintle_assemble::services::{Rendered, systemd_unit};
 use pintle_model::{Ready, Restart, Sandbox, Service, StateDirectory};
 use proptest::prelude::*;

@@ -31,7 +31,8 @@ fn another_place_zone_umask_and_user_give_the_same_bytes() {
     succeed(Command::new("rm").arg("-rf").arg(cache_copy.join("packs")));
     succeed(Command::new("chmod").args(["-R", "a+rwX"]).arg(&cache_copy));
     let program = folder.path().join("pintle");
-    std::fs::copy(env!("CARGO_BIN_EXE_pintle"), &program).unwrap();
+    // Not std::fs::copy: a test that forks meanwhile would keep the new program open for writing.
+    succeed(Command::new("cp").arg(env!("CARGO_BIN_EXE_pintle")).arg(&program));
     succeed(Command::new("chmod").arg("a+rx").arg(&program));
     let script = format!(
         "umask 077; export TZ=Pacific/Chatham LC_ALL=C HOME=/nonexistent PINTLE_CACHE_DIR={}; exec {} build --locked --offline --output {} {}",

@@ -221,3 +221,33 @@ fn made_at_boot(path: &str, root: &Path) -> bool {
         })
     })
 }
+
+#[test]
+fn a_difference_needs_an_excuse_and_an_excuse_a_difference() {
+    let entry =
+        |content: &str| Entry { kind: "file", attributes: "0644".to_owned(), content: content.to_owned() };
+    let tree = |files: &[(&str, &str)]| Listing {
+        root: "/nonexistent".into(),
+        entries: files.iter().map(|(path, content)| ((*path).to_owned(), entry(content))).collect(),
+    };
+    let theirs = tree(&[("/a", "1"), ("/b/c", "1"), ("/d", "1")]);
+    let ours = tree(&[("/a", "2"), ("/d", "1"), ("/e", "1")]);
+    let judge = |list: &str, side| {
+        let list: Differences = toml::from_str(list).unwrap();
+        list.made.judge(&theirs, &ours, &|_| side)
+    };
+    let nothing = "made = []\nshipped = []";
+    insta::assert_snapshot!(judge(nothing, Side::Both).join("\n"), @r"
+    /a: theirs file 0644 1, ours file 0644 2, 0 excuses
+    /b/c: theirs file 0644 1, ours nothing, 0 excuses
+    /e: theirs nothing, ours file 0644 1, 0 excuses
+    ");
+    assert_eq!(judge(nothing, Side::Theirs).len(), 2);
+    assert_eq!(judge(nothing, Side::Neither), [""; 0]);
+    let list = "shipped = []\n[[made]]\npaths = [\"/a\"]\nwhat = \"content\"\nreason = \"x\"\n\
+                [[made]]\npaths = [\"/*/c\", \"/e\"]\nwhat = \"theirs\"\nreason = \"x\"\n";
+    insta::assert_snapshot!(judge(list, Side::Both).join("\n"), @r"
+    /e: theirs nothing, ours file 0644 1, 0 excuses
+    nothing is as listed: /e (Theirs)
+    ");
+}

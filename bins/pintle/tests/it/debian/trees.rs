@@ -52,7 +52,8 @@ pub(super) fn packages() -> impl Iterator<Item = &'static LockedPackage> {
 fn ours() -> Listing {
     let partitions = web().manifest["disk"]["partitions"].as_array().unwrap();
     let root = partitions.iter().find(|partition| partition["role"] == "root").unwrap();
-    let folder = web().folder.join("../tree");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tree");
+    succeed(Command::new("rm").arg("-rf").arg(&folder));
     Listing::of_image(&web().image, root["start"].as_u64().unwrap(), &folder)
 }
 

@@ -9,4 +9,4 @@ pub mod modinfo;
 pub mod tar;
 mod unpacked;
 
-pub use unpacked::{BadIndex, ControlFiles, EntryKind, FileEntry, PackSink, UnpackedDeb, UNPACK_FORMAT};
+pub use unpacked::{BadIndex, ControlFiles, EntryKind, FileEntry, PackSink, UNPACK_FORMAT, UnpackedDeb};

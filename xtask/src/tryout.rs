@@ -8,14 +8,18 @@ pub(crate) fn run(rest: &[&str]) -> Outcome {
     let root = root();
     need_qemu()?;
     call(&["cargo", "build", "--release", "--package", "pintle"], &root)?;
-    let pintle = "target/release/pintle";
+    let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".to_owned());
+    let pintle = format!("{target}/release/pintle");
+    let pintle = pintle.as_str();
     call(&[pintle, "build", "examples/web", "--output", "out"], &root)?;
     let mut words = vec![pintle, "run", "out/web.raw", "--until", "http://:80/"];
     words.extend(rest);
     call(&words, &root)?;
-    say("\nThe image is out/web.raw, its definition examples/web/system.toml. Next:\n  \
-         target/release/pintle run out/web.raw          boot it and stay (Ctrl-C ends it)\n  \
-         target/release/pintle ssh                      log in while it runs\n  \
-         target/release/pintle new my-server            start your own");
+    say(&format!(
+        "\nThe image is out/web.raw, its definition examples/web/system.toml. Next:\n  \
+         {pintle} run out/web.raw --keep     boot it and stay (Ctrl-C ends it)\n  \
+         {pintle} ssh                        log in while it runs\n  \
+         {pintle} new my-server              start your own"
+    ));
     Ok(())
 }

@@ -86,8 +86,8 @@ fn grows_to_a_larger_disk_and_takes_the_baked_key() {
 
 /// Every path with kind, mode, owner, links, size (but of directories: each file system has its own), time and target;
 /// digests; extended attributes. Run in the tree's root.
-const LISTING: &str = "export LC_ALL=C; find . -mindepth 1 ! -path ./lost+found \\( -type d -printf \"%p %y %m %U %G %n %T@\\n\" \\) \
--o -printf \"%p %y %m %U %G %n %s %T@ %l\\n\" | sort; find . -type f -print0 | sort -z | xargs -0 sha256sum; \
+const LISTING: &str = "export LC_ALL=C; find . -mindepth 1 ! -path ./lost+found \\( -type d -printf \"%p %y %m %U %G %n %T@\\n\" \
+-o -printf \"%p %y %m %U %G %n %s %T@ %l\\n\" \\) | sort; find . -type f -print0 | sort -z | xargs -0 sha256sum; \
 getfattr -R -h -d -m - . | sort";
 
 #[test]

@@ -228,18 +228,18 @@ fn number(
     recipes: &Recipes,
     supply: &Supply<'_>,
 ) -> Result<(), PinError> {
-    let installed = for_assembly(packages, PackageRole::System);
+    let installed = installed(packages);
     let needs = accounts::needs(&installed, system, recipes, supply.store)?;
     let previous = old.map_or((&[][..], &[][..]), |old| (&old.users[..], &old.groups[..]));
     (lock.users, lock.groups) = accounts::allocate(&needs, previous)?;
     Ok(())
 }
 
-/// Packages of a role, as assembly takes them.
-pub(crate) fn for_assembly(packages: &[Unpacked], role: PackageRole) -> Vec<Package<'_>> {
+/// The packages of the system itself, as assembly takes them.
+pub(crate) fn installed(packages: &[Unpacked]) -> Vec<Package<'_>> {
     packages
         .iter()
-        .filter(|package| package.locked.role == role)
+        .filter(|package| package.locked.role == PackageRole::System)
         .map(|package| Package { locked: &package.locked, unpacked: &package.deb, source: package.source })
         .collect()
 }

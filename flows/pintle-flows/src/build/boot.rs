@@ -5,7 +5,7 @@ use crate::unpack::Unpacked;
 use pintle_assemble::initrd::{self, InitrdError, InitrdOptions, Root};
 use pintle_boot::grub::Files;
 use pintle_image::{BootFiles, EfiFiles, GrubFiles};
-use pintle_model::{Blob, Contents, Hasher, Kind, System, Timestamp, Tree, TreeError, TreePath, WriteAll};
+use pintle_model::{Blob, Contents, Hasher, Kind, System, Timestamp, Tree, TreePath, WriteAll};
 use pintle_package::EntryKind;
 use pintle_world::atomic::AtomicError;
 use pintle_world::kept;
@@ -61,9 +61,6 @@ pub enum BootError {
     /// Keeping the packed initrd.
     #[error("cannot keep the packed initrd")]
     Keep(#[from] AtomicError),
-    /// An edit of the tree.
-    #[error("cannot prepare the tree for booting")]
-    Tree(#[from] TreeError),
 }
 
 /// Level at which the initrd is packed: it keeps the unified kernel image below 20 MB, where 12 would not.

@@ -17,7 +17,7 @@ use crate::pin::{LockMode, PinError, Pinned, pin};
 use crate::supply::Supply;
 use pintle_assemble::{AssembleError, AssembleErrors, Input, assemble};
 use pintle_image::{Finding, Inputs, PlanError, Severity, lint, plan};
-use pintle_model::{OutputFormat, PackageRole, Timestamp};
+use pintle_model::{OutputFormat, Timestamp};
 use pintle_world::atomic::{self, AtomicError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -157,7 +157,7 @@ pub fn build(
 
     steps.begin("tree", tell, supply)?;
     let host_files = copies::read(system, folder, supply.store)?;
-    let installed = crate::pin::for_assembly(&packages, PackageRole::System);
+    let installed = crate::pin::installed(&packages);
     let assembled = assemble(&Input {
         system,
         packages: &installed,

@@ -6,7 +6,7 @@ use crate::definition::Definition;
 use crate::supply::Supply;
 use crate::unpack::{UnpackError, Unpacked, unpack};
 use pintle_assemble::{AssembleErrors, Package, Recipes, accounts};
-use pintle_model::{Debian, LOCK_SCHEMA, Lock, LockedSuite, PackageRole, Source, System};
+use pintle_model::{Digest, LOCK_SCHEMA, Lock, LockedSuite, PackageRole, Source, System};
 use pintle_package::control::Limits;
 use pintle_package::control::date;
 use pintle_package::control::index::{self, IndexError};
@@ -143,8 +143,7 @@ pub fn pin(
         (Some(_), LockMode::Locked) => Err(PinError::Outdated(path.to_owned())),
         (previous, _) => {
             let old = previous.map(|(lock, _)| lock);
-            let mut lock = choose(system, debian, &boot, old.as_ref(), &definition.folder, supply)?;
-            lock.request = request;
+            let mut lock = choose(definition, &boot, request, old.as_ref(), supply)?;
             let mirrors = archive::package_mirrors(debian, &lock.suites, supply)?;
             let packages = unpack(&lock.packages, &mirrors, supply)?;
             number(&mut lock, system, &packages, old.as_ref(), recipes, supply)?;
@@ -175,15 +174,16 @@ pub fn read(path: &Path) -> Result<Option<(Lock, String)>, PinError> {
 
 /// Asks the archive and solves. What was locked before wins over other alternatives of a dependency.
 fn choose(
-    system: &System,
-    debian: &Debian,
+    definition: &Definition,
     boot: &[String],
+    digest: Digest,
     old: Option<&Lock>,
-    folder: &Path,
     supply: &Supply<'_>,
 ) -> Result<Lock, PinError> {
+    let system = definition.system();
+    let Source::Debian(debian) = &system.source;
     let known = old.map_or(&[][..], |old| &old.suites[..]);
-    let suites = archive::read(debian, system.arch, folder, known, supply)?;
+    let suites = archive::read(debian, system.arch, &definition.folder, known, supply)?;
     let mut records = Vec::new();
     for suite in &suites {
         for text in &suite.indices {
@@ -210,7 +210,7 @@ fn choose(
     let solution = solve(&universe, &request).map_err(|error| PinError::Unsolvable(Box::new(error)))?;
     Ok(Lock {
         version: LOCK_SCHEMA,
-        request: pintle_model::Digest::of(b""),
+        request: digest,
         arch: system.arch,
         suites: suites.iter().map(|VerifiedSuite { locked, .. }| locked.clone()).collect(),
         packages: solution.locked(),

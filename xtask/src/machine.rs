@@ -32,8 +32,7 @@ pub(crate) const JUDGES: [&str; 38] = [
     "libpam-runtime",
     "mmdebstrap",
     "mtools",
-    "openssh-
-    client",
+    "openssh-client",
     "openssl",
     "parted",
     "passwd",
@@ -154,4 +153,18 @@ fn as_root(words: &[&str]) -> Outcome {
     }
     all.extend(words);
     call(&all, Path::new("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{JUDGES, QEMU};
+
+    /// Debian Policy 5.6.1. A name that a line break got into once cost a whole run.
+    #[test]
+    fn every_need_is_the_name_of_a_package() {
+        for name in QEMU.iter().chain(&JUDGES) {
+            let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "+-.".contains(c);
+            assert!(name.len() > 1 && name.chars().all(good) && !name.ends_with('-'), "{name:?}");
+        }
+    }
 }

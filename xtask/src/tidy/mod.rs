@@ -12,6 +12,9 @@ use std::path::{Path, PathBuf};
 /// Lines of a file (without its tests) above which it is reported.
 const LONG_FILE: usize = 400;
 
+/// Folders that are no part of the project: git's own, and those that .gitignore names.
+const LEFT_BEHIND: [&str; 4] = [".git", "target", "out", "fuzz/corpus"];
+
 /// One tracked file that is text.
 struct File {
     /// From the root.
@@ -37,27 +40,46 @@ pub(crate) fn run() -> Outcome {
     if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
 }
 
-/// All files that git knows or would add, but for those that are no text.
+/// All files of the project that are text: what git knows or would add; in a copy without git, every file but what
+/// builds and runs leave behind.
 fn tracked(root: &Path) -> Result<Vec<File>, String> {
-    let folder = root.to_string_lossy();
-    let names =
-        output(&["git", "-C", &folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
+    let mut names = known_to_git(root);
     if names.is_empty() {
-        return Err("tidy looks at the files that git tracks: run it in a checkout".to_owned());
+        walk(root, Path::new(""), &mut names).map_err(|error| format!("{}: {error}", root.display()))?;
     }
-    let names: BTreeSet<&str> = names.split('\0').filter(|name| !name.is_empty()).collect();
     let mut files = Vec::new();
     for name in names {
-        match std::fs::read(root.join(name)) {
-            Ok(bytes) => {
-                files.extend(String::from_utf8(bytes).ok().map(|text| File { name: name.into(), text }))
-            }
+        match std::fs::read(root.join(&name)) {
+            Ok(bytes) => files.extend(String::from_utf8(bytes).ok().map(|text| File { name, text })),
             // Removed but not yet committed.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(format!("{name}: {error}")),
+            Err(error) => return Err(format!("{}: {error}", name.display())),
         }
     }
     Ok(files)
+}
+
+/// Nothing where there is no git, or no checkout. The owner of the folder is not git's business here.
+fn known_to_git(root: &Path) -> BTreeSet<PathBuf> {
+    let folder = root.to_string_lossy();
+    let words = ["git", "-c", "safe.directory=*", "-C", &folder, "ls-files", "-z", "--cached", "--others"];
+    let names = output(&[&words[..], &["--exclude-standard"]].concat());
+    names.split('\0').filter(|name| !name.is_empty()).map(PathBuf::from).collect()
+}
+
+fn walk(root: &Path, folder: &Path, names: &mut BTreeSet<PathBuf>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(root.join(folder))? {
+        let entry = entry?;
+        let name = folder.join(entry.file_name());
+        match entry.file_type()? {
+            kind if kind.is_file() => drop(names.insert(name)),
+            kind if kind.is_dir() && !LEFT_BEHIND.iter().any(|left| name.ends_with(left)) => {
+                walk(root, &name, names)?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn is_source(name: &Path) -> bool {

@@ -4,7 +4,7 @@ use crate::accounts::Accounts;
 use crate::edit::Editor;
 use crate::effect::{Attributes, Content, Effect, Existing};
 use crate::error::AssembleError;
-use pintle_model::{Attrs, Kind, Origin};
+use pintle_model::{Attrs, Inode, Kind, Origin};
 
 /// Applies the file effects of one package, as `origin`. Accounts, alternatives, units, name services and diversions
 /// have steps of their own.
@@ -49,6 +49,30 @@ pub(crate) fn apply(
         }
         Effect::Remove { path } => remove(editor, path),
         Effect::Change { path, attributes } => change(editor, accounts, path, attributes),
+        Effect::ChangeAll { path, attributes } => {
+            let (uid, gid) = owner(editor, accounts, attributes)?;
+            change_all(editor, path, &|attrs, _| {
+                attrs.uid = uid.unwrap_or(attrs.uid);
+                attrs.gid = gid.unwrap_or(attrs.gid);
+            })
+        }
+        Effect::Mode { path, change, recursive: true } => change_all(editor, path, &|attrs, kind| {
+            if !matches!(kind, Kind::Symlink(_)) {
+                attrs.mode = change.apply(attrs.mode, matches!(kind, Kind::Directory(_)));
+            }
+        }),
+        Effect::Mode { path, change, recursive: false } => {
+            let inode = existing(editor, path)?;
+            inode.attrs.mode = change.apply(inode.attrs.mode, matches!(inode.kind, Kind::Directory(_)));
+            Ok(())
+        }
+        Effect::Capabilities { path, value } => {
+            let name: Box<[u8]> = (*b"security.capability").into();
+            existing(editor, path)?.xattrs.insert(name, value.as_slice().into());
+            Ok(())
+        }
+        // dpkg-statoverride(1) takes a path that is not there, and waits for it.
+        Effect::StatOverride { path, .. } if editor.tree().find(path).is_none() => Ok(()),
         Effect::StatOverride { path, owner, group, mode } => {
             let (owner, group) = (Some(owner.clone()), Some(group.clone()));
             change(editor, accounts, path, &Attributes { owner, group, mode: Some(*mode) })
@@ -59,6 +83,10 @@ pub(crate) fn apply(
         | Effect::Alternative(_)
         | Effect::Divert { .. }
         | Effect::Enable { .. }
+        | Effect::Remember { .. }
+        | Effect::RunLevels { .. }
+        | Effect::PhpModule { .. }
+        | Effect::Apache { .. }
         | Effect::NameService { .. } => Ok(()),
     }
 }
@@ -108,13 +136,36 @@ fn change(
     attributes: &Attributes,
 ) -> Result<(), AssembleError> {
     let (uid, gid) = owner(editor, accounts, attributes)?;
-    let place = editor.path(path)?;
-    let place = editor.tree().resolve(&place).map_err(|error| editor.refused(error))?;
-    let Some(inode) = editor.tree_mut().get_mut(&place) else {
-        return Err(editor.problem(path, "there is nothing to give to an owner or a mode"));
-    };
+    let inode = existing(editor, path)?;
     inode.attrs.uid = uid.unwrap_or(inode.attrs.uid);
     inode.attrs.gid = gid.unwrap_or(inode.attrs.gid);
     inode.attrs.mode = attributes.mode.unwrap_or(inode.attrs.mode);
+    Ok(())
+}
+
+/// What is at a path, links followed.
+fn existing<'t>(editor: &'t mut Editor<'_>, path: &str) -> Result<&'t mut Inode, AssembleError> {
+    let place = editor.path(path)?;
+    let place = editor.tree().resolve(&place).map_err(|error| editor.refused(error))?;
+    let missing = editor.problem(path, "there is nothing to give to an owner or a mode");
+    editor.tree_mut().get_mut(&place).ok_or(missing)
+}
+
+/// Changes what is at a path and all that is below. Links are not followed, as with `chown -R`.
+fn change_all(
+    editor: &mut Editor<'_>,
+    path: &str,
+    change: &dyn Fn(&mut Attrs, &Kind),
+) -> Result<(), AssembleError> {
+    let place = editor.path(path)?;
+    let mut waiting = vec![editor.tree().resolve(&place).map_err(|error| editor.refused(error))?];
+    while let Some(at) = waiting.pop() {
+        let Some(inode) = editor.tree_mut().get_mut(&at) else { continue };
+        change(&mut inode.attrs, &inode.kind);
+        let names: Vec<Vec<u8>> = editor.tree().children(&at).map(|(name, _)| name.to_vec()).collect();
+        for name in names {
+            waiting.push(at.join(&name).map_err(|error| editor.refused(error.into()))?);
+        }
+    }
     Ok(())
 }

@@ -9,7 +9,10 @@ use crate::merge::{Diversions, merge};
 use crate::report::{Coverage, PackageReport, Report};
 use crate::scripts::{Plan, Sources, plan};
 use crate::services::systemd_unit;
-use crate::{alternatives, apply, database, files, generate, identity, lint, nss, pam, shells, ucf, units};
+use crate::{
+    alternatives, apache, apply, database, files, generate, identity, lint, nss, pam, php, run_levels,
+    shells, ucf, units,
+};
 use pintle_model::{Origin, Tree, TreePath};
 
 /// An assembled system.
@@ -150,7 +153,10 @@ fn tools(
             _ => None,
         })
         .collect();
-    let warnings = alternatives::install(editor, &all)?;
+    let mut warnings = alternatives::install(editor, &all)?;
+    warnings.extend(run_levels::link(editor, effects)?);
+    php::link(editor, effects)?;
+    warnings.extend(apache::link(editor, effects)?);
     nss::add(editor, effects)?;
     pam::write(editor)?;
     shells::write(editor)?;

@@ -67,6 +67,29 @@ pub enum Effect {
         /// The new values.
         attributes: Attributes,
     },
+    /// Owner or group of a path and of everything below it change.
+    ChangeAll {
+        /// Absolute path; nothing happens where there is none.
+        path: String,
+        /// The new owner and group; a mode is not among them.
+        attributes: Attributes,
+    },
+    /// The mode changes as chmod(1) is told by letters, or by number for everything below.
+    Mode {
+        /// Absolute path.
+        path: String,
+        /// What changes.
+        change: ModeChange,
+        /// Everything below, too.
+        recursive: bool,
+    },
+    /// A file runs with capabilities (capabilities(7), setcap(8)).
+    Capabilities {
+        /// Absolute path.
+        path: String,
+        /// Value of its extended attribute `security.capability`.
+        value: Vec<u8>,
+    },
     /// As `Change`, and dpkg is told to keep it so on upgrades.
     StatOverride {
         /// Absolute path.
@@ -97,6 +120,34 @@ pub enum Effect {
         scope: Scope,
         /// Whether presets are asked (`deb-systemd-helper enable`) or not (`systemctl enable`).
         presets: Presets,
+    },
+    /// deb-systemd-helper remembers a unit's links without making them (`update-state`).
+    Remember {
+        /// Full name.
+        unit: String,
+        /// System or user manager.
+        scope: Scope,
+    },
+    /// The links of a System V script are made by its LSB header (`update-rc.d NAME defaults`).
+    RunLevels {
+        /// Name below /etc/init.d.
+        name: String,
+        /// Whether it starts, or only could.
+        start: bool,
+    },
+    /// A module of PHP is enabled for all of its interfaces (`php_invoke enmod`).
+    PhpModule {
+        /// `8.4`
+        version: String,
+        /// `opcache`
+        name: String,
+    },
+    /// Something of Apache's is enabled (`a2enmod`, `a2enconf`, `a2ensite`).
+    Apache {
+        /// `mods`, `conf` or `sites`: the folder is this with `-available` and `-enabled`.
+        kind: &'static str,
+        /// Name without suffix.
+        name: String,
     },
     /// A service is added to a database of /etc/nsswitch.conf.
     NameService {
@@ -150,6 +201,51 @@ pub struct Attributes {
     pub group: Option<String>,
     /// Permission bits.
     pub mode: Option<u16>,
+}
+
+/// How chmod(1) changes a mode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModeChange {
+    /// To this.
+    To(u16),
+    /// Step by step: `u=rwX,g-w`.
+    Steps(Vec<ModeStep>),
+}
+
+/// One operator of a symbolic mode with its letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ModeStep {
+    /// Bits that may change.
+    pub who: u16,
+    /// `+`, `-` or `=`.
+    pub operator: char,
+    /// Bits named.
+    pub bits: u16,
+    /// `X`: execute too, where it is a folder or somebody may already.
+    pub search: bool,
+}
+
+impl ModeChange {
+    /// Mode of something that had `mode`.
+    #[must_use]
+    pub fn apply(&self, mode: u16, is_folder: bool) -> u16 {
+        let steps = match self {
+            // chmod(1) keeps a folder's set-ID bits unless the number has five digits.
+            Self::To(to) if is_folder => return to | (mode & 0o6000),
+            Self::To(to) => return *to,
+            Self::Steps(steps) => steps,
+        };
+        steps.iter().fold(mode, |mode, step| {
+            let search = step.search && (is_folder || mode & 0o111 != 0);
+            let bits = (step.bits | if search { 0o111 } else { 0 }) & step.who;
+            match step.operator {
+                '+' => mode | bits,
+                '-' => mode & !bits,
+                // `=` leaves a folder's set-ID bits alone unless they are named.
+                _ => (mode & !(step.who & if is_folder { 0o1777 } else { 0o7777 })) | bits,
+            }
+        })
+    }
 }
 
 /// Where a file's bytes come from.
@@ -245,8 +341,6 @@ pub enum EffectClass {
     Accounts,
     /// Units or services.
     Units,
-    /// Answers of debconf decide.
-    Debconf,
     /// Something of the running machine decides.
     Decision,
     /// A program runs whose effect is not known.
@@ -260,7 +354,6 @@ impl std::fmt::Display for EffectClass {
             Self::Owners => "owners or modes",
             Self::Accounts => "users or groups",
             Self::Units => "units or services",
-            Self::Debconf => "answers of debconf",
             Self::Decision => "decisions that depend on the running machine",
             Self::Program => "programs whose effect is not known",
         })

@@ -3,13 +3,17 @@
 use crate::accounts::parse_sysusers;
 use crate::effect::EffectClass;
 use crate::recipes::Recipes;
-use crate::shell::{Facts, Phase, follow};
+use crate::shell::{Context, Facts, Phase, follow};
+use std::collections::BTreeMap;
 
 /// Follows bytes as a maintainer script: the lines that are not understood; `None` where it is not in the language.
 #[must_use]
 pub fn maintainer_script(bytes: &[u8]) -> Option<Vec<(usize, EffectClass)>> {
     let text = String::from_utf8_lossy(bytes);
-    let findings = follow(&text, Phase::Postinst, &Facts::default(), &[]).ok()?;
+    let (facts, answers) = (Facts::default(), BTreeMap::new());
+    let context =
+        Context { phase: Phase::Postinst, package: "fuzz", facts: &facts, earlier: &[], answers: &answers };
+    let findings = follow(&text, &context).ok()?;
     Some(findings.unknown.into_iter().collect())
 }
 

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 mod alternatives;
+mod apache;
 mod apply;
 mod assemble;
 mod database;
@@ -19,8 +20,10 @@ pub mod lint;
 mod merge;
 mod nss;
 mod pam;
+mod php;
 pub mod recipes;
 mod report;
+mod run_levels;
 mod scripts;
 pub mod services;
 mod shell;
@@ -31,7 +34,8 @@ mod units;
 
 pub use assemble::{Assembled, assemble};
 pub use effect::{
-    AddUser, Alternative, Attributes, Content, Effect, EffectClass, Existing, Position, Presets, Scope, Slave,
+    AddUser, Alternative, Attributes, Content, Effect, EffectClass, Existing, ModeChange, ModeStep, Position,
+    Presets, Scope, Slave,
 };
 pub use error::{AssembleError, AssembleErrors};
 pub use fstab::{Mount, fstab};

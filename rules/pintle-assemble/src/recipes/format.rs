@@ -27,6 +27,9 @@ pub struct Recipe {
     /// Groups.
     #[serde(default, rename = "group")]
     pub groups: Vec<GroupItem>,
+    /// Users that enter groups.
+    #[serde(default, rename = "member")]
+    pub members: Vec<MemberItem>,
     /// Directories.
     #[serde(default, rename = "directory")]
     pub directories: Vec<DirectoryItem>,
@@ -57,6 +60,15 @@ pub struct Recipe {
     /// Units to enable.
     #[serde(default, rename = "enable")]
     pub enable: Vec<EnableItem>,
+    /// Modules of PHP to enable.
+    #[serde(default, rename = "php-module")]
+    pub php_modules: Vec<PhpModuleItem>,
+    /// What of Apache's is enabled.
+    #[serde(default)]
+    pub apache: Vec<ApacheItem>,
+    /// Commands that the machine runs once.
+    #[serde(default, rename = "first-boot")]
+    pub first_boot: Vec<FirstBootItem>,
 }
 
 /// A script the recipe was written for.
@@ -112,6 +124,75 @@ pub struct GroupItem {
     pub name: String,
     /// GID, where it is fixed.
     pub gid: Option<u32>,
+}
+
+/// A user that enters a group.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberItem {
+    /// The user.
+    pub user: String,
+    /// The group.
+    pub group: String,
+}
+
+/// A module of PHP, enabled for every interface.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PhpModuleItem {
+    /// `8.4`
+    pub version: String,
+    /// `opcache`
+    pub name: String,
+}
+
+/// Something of Apache's that is enabled, without suffix.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApacheItem {
+    /// Its folder is this with `-available`.
+    pub kind: ApacheKind,
+    /// Names, without suffix.
+    pub names: Vec<String>,
+}
+
+/// The three folders of Apache's.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ApacheKind {
+    /// Modules.
+    Mods,
+    /// Settings.
+    Conf,
+    /// Sites.
+    Sites,
+}
+
+/// Commands that need the machine: keys and databases that no two machines may share. They become a unit of systemd.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FirstBootItem {
+    /// The unit is `first-boot-NAME.service`.
+    pub name: String,
+    /// What the unit does, for people.
+    pub description: String,
+    /// Nothing is done where this path exists.
+    pub unless: Option<String>,
+    /// Nothing is done where this folder has something in it.
+    #[serde(rename = "unless-filled")]
+    pub unless_filled: Option<String>,
+    /// Nothing is done where this path does not exist.
+    pub when: Option<String>,
+    /// Commands as ExecStart= takes them, one after the other.
+    pub run: Vec<String>,
+    /// The user that runs them; root if not given.
+    pub user: Option<String>,
+    /// Units that wait for it and that bring it in; without any, every boot does until it is done.
+    #[serde(default)]
+    pub before: Vec<String>,
+    /// Units that it waits for.
+    #[serde(default)]
+    pub after: Vec<String>,
 }
 
 /// A directory.

@@ -1,12 +1,13 @@
 //! Recipes: data that stands in for a package's maintainer scripts.
 
 mod fingerprint;
+mod first_boot;
 mod format;
 
 pub use fingerprint::{difference, line_marks, normalise};
 pub use format::{
-    ChangeItem, DirectoryItem, DivertItem, EnableItem, FileItem, GroupItem, KnownScript, LinkItem, Native,
-    OverrideItem, Recipe, UcfItem,
+    ApacheItem, ApacheKind, ChangeItem, DirectoryItem, DivertItem, EnableItem, FileItem, FirstBootItem,
+    GroupItem, KnownScript, LinkItem, MemberItem, Native, OverrideItem, PhpModuleItem, Recipe, UcfItem,
 };
 
 use crate::effect::{Attributes, Content, Effect, Presets};
@@ -52,6 +53,11 @@ pub enum BadRecipeReason {
     /// A script that is not known.
     #[error("script `{0}` is neither `preinst` nor `postinst`")]
     Script(String),
+    /// A first boot without commands, or with a line break where none may be.
+    #[error(
+        "first-boot `{0}` needs a name of letters, digits, dots and dashes, and commands of one line each"
+    )]
+    FirstBoot(String),
     /// Too many `*`.
     #[error("package `{0}` has more than one `*`")]
     Pattern(String),
@@ -116,6 +122,8 @@ impl Recipe {
         let mut out: Vec<Effect> =
             self.groups.iter().map(|g| Effect::Group { name: g.name.clone(), gid: g.gid }).collect();
         out.extend(self.users.iter().cloned().map(Effect::User));
+        let members = self.members.iter().map(|m| (m.user.clone(), m.group.clone()));
+        out.extend(members.map(|(user, group)| Effect::Member { user, group }));
         for item in &self.diversions {
             let (from, to) = (absolute(&item.from)?, absolute(&item.to)?);
             out.push(Effect::Divert { from, to, package: item.package.clone() });
@@ -153,6 +161,19 @@ impl Recipe {
             scope: item.scope,
             presets: if item.always { Presets::Ignored } else { Presets::Asked },
         }));
+        let modules = self.php_modules.iter().map(|m| (m.version.clone(), m.name.clone()));
+        out.extend(modules.map(|(version, name)| Effect::PhpModule { version, name }));
+        for item in &self.apache {
+            let kind = match item.kind {
+                ApacheKind::Mods => "mods",
+                ApacheKind::Conf => "conf",
+                ApacheKind::Sites => "sites",
+            };
+            out.extend(item.names.iter().map(|name| Effect::Apache { kind, name: name.clone() }));
+        }
+        for item in &self.first_boot {
+            out.extend(first_boot::unit(item)?);
+        }
         Ok(out)
     }
 }

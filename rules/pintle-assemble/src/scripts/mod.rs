@@ -1,5 +1,6 @@
 //! From maintainer scripts to effects: understood, covered by a recipe, accepted, or an error.
 
+mod debconf;
 mod sections;
 
 use crate::effect::{Effect, EffectClass};
@@ -7,11 +8,11 @@ use crate::error::AssembleError;
 use crate::input::Package;
 use crate::recipes::{Recipe, Recipes, difference, known_script, normalise};
 use crate::report::{Coverage, PackageReport};
-use crate::shell::{Facts, Findings, Phase, SyntaxError, follow};
+use crate::shell::{Context, Facts, Findings, Phase, SyntaxError, follow};
 use crate::uncovered::{NotUnderstood, RecipeOutdated, Uncovered};
 use pintle_model::{Accept, Digest};
 use sections::Meaning;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What all packages' scripts do.
 #[derive(Debug, Default)]
@@ -46,6 +47,8 @@ pub(crate) fn plan(sources: &Sources<'_>, mut facts: Facts) -> Result<Plan, Vec<
             if let Effect::Divert { from, to, package: by } = effect {
                 let by = by.unwrap_or_else(|| package.locked.name.clone());
                 facts.diversions.insert(from, (to, by));
+            } else if let Some(path) = effect.makes() {
+                facts.made.entry(path.to_owned()).or_insert_with(|| package.locked.name.clone());
             }
         }
     }
@@ -74,11 +77,13 @@ fn read_package(sources: &Sources<'_>, package: &Package<'_>, facts: &Facts) -> 
         errors: Vec::new(),
     };
     let recipe = sources.recipes.find(&locked.name);
+    let answers = debconf::answers(package);
     let mut recipe_used = false;
     for (name, phase) in SCRIPTS {
         let Some(bytes) = package.unpacked.control.files.get(name) else { continue };
         let earlier = read.effects.clone();
-        let script = Script { package, name, phase, text: String::from_utf8_lossy(bytes), earlier };
+        let text = String::from_utf8_lossy(bytes);
+        let script = Script { package, name, phase, text, earlier, answers: &answers };
         match script.read(recipe, facts) {
             Ok(found) => {
                 read.report.cover(found.coverage);
@@ -115,6 +120,8 @@ struct Script<'a> {
     text: std::borrow::Cow<'a, str>,
     /// What the package's script before this one did.
     earlier: Vec<Effect>,
+    /// What debconf answers.
+    answers: &'a BTreeMap<String, String>,
 }
 
 struct Found {
@@ -145,6 +152,12 @@ impl Script<'_> {
         }
     }
 
+    fn context<'s>(&'s self, facts: &'s Facts) -> Context<'s> {
+        let (package, earlier, answers) =
+            (self.package.locked.name.as_str(), &self.earlier[..], self.answers);
+        Context { phase: self.phase, package, facts, earlier, answers }
+    }
+
     /// The whole script, but sections that are not shell are blanked and their effects added.
     fn whole(&self, split: &sections::Split, facts: &Facts) -> Result<Findings, SyntaxError> {
         if !is_shell(&self.text) {
@@ -159,7 +172,7 @@ impl Script<'_> {
                 lines[start..end].iter_mut().for_each(String::clear);
             }
         }
-        let mut findings = follow(&lines.join("\n"), self.phase, facts, &self.earlier)?;
+        let mut findings = follow(&lines.join("\n"), &self.context(facts))?;
         findings.effects.extend(extra.effects);
         findings.handled.extend(extra.handled);
         Ok(findings)
@@ -172,7 +185,7 @@ impl Script<'_> {
             if self.special(section, &mut all) {
                 continue;
             }
-            let found = follow(&section.text, self.phase, facts, &self.earlier)
+            let found = follow(&section.text, &self.context(facts))
                 .map_err(|error| self.error(None, "", self.syntax(&error)))?;
             all.effects.extend(found.effects);
             all.handled.extend(found.handled);

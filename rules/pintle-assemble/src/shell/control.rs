@@ -1,8 +1,9 @@
 //! Branches and loops: followed where the decision is known, else only allowed to do nothing.
 
+use super::commands;
 use super::facts::matches;
 use super::run::{Field, Flow, Run, Status};
-use super::syntax::{Join, Node, Word};
+use super::syntax::{Command, Join, Node, Word};
 use crate::effect::{Effect, EffectClass};
 
 impl Run<'_> {
@@ -12,6 +13,10 @@ impl Run<'_> {
             let Flow::Next(status) = flow else { return flow };
             let wanted = if *join == Join::And { Status::True } else { Status::False };
             flow = match status {
+                // What would end in failure does not happen: packages can be installed.
+                Status::Unknown if self.fails(std::slice::from_ref(node)) => {
+                    Flow::Next(Status::of(*join == Join::Or))
+                }
                 Status::Unknown => self.speculate(line_of(node), &[std::slice::from_ref(node)]),
                 _ if status == wanted => self.node(node),
                 _ => Flow::Next(status),
@@ -30,6 +35,10 @@ impl Run<'_> {
             match self.list(condition) {
                 Flow::Next(Status::True) => return self.list(body),
                 Flow::Next(Status::False) => {}
+                Flow::Next(Status::Unknown) if self.fails(body) => {}
+                Flow::Next(Status::Unknown) if index + 1 == arms.len() && self.fails(otherwise) => {
+                    return self.list(body);
+                }
                 Flow::Next(Status::Unknown) => {
                     let mut bodies: Vec<&[Node]> = vec![body, otherwise];
                     for (condition, body) in &arms[index + 1..] {
@@ -76,26 +85,68 @@ impl Run<'_> {
         };
         if fields.iter().any(|field| field.value.is_none() || field.glob) {
             self.assign(name, None);
-            return self.speculate(line, &[body]);
+            return self.repeat(line, &[body]);
         }
+        let lenient = std::mem::replace(&mut self.lenient, false);
+        let flow = self.each(name, fields, body);
+        self.lenient = lenient;
+        flow
+    }
+
+    fn each(&mut self, name: &str, fields: Vec<Field>, body: &[Node]) -> Flow {
         let mut status = Status::True;
         for field in fields {
             self.assign(name, field.value);
             match self.list(body) {
                 Flow::Next(next) => status = next,
+                Flow::Continue => {}
+                Flow::Break => break,
                 leave => return leave,
             }
         }
         Flow::Next(status)
     }
 
+    /// A loop of which it is not known how often it runs.
+    pub(super) fn repeat(&mut self, line: usize, bodies: &[&[Node]]) -> Flow {
+        let lenient = std::mem::replace(&mut self.lenient, true);
+        let flow = self.speculate(line, bodies);
+        self.lenient = lenient;
+        flow
+    }
+
+    /// True if `body` ends in failure. It is followed on the side.
+    fn fails(&mut self, body: &[Node]) -> bool {
+        if body.is_empty() {
+            return false;
+        }
+        let mut branch = self.clone();
+        let flow = branch.list(body);
+        self.steps = branch.steps;
+        flow == Flow::Fail
+    }
+
     pub(super) fn pipeline(&mut self, nodes: &[Node]) -> Flow {
+        if let [Node::Command(asks), Node::Command(filters)] = nodes
+            && let (Some(asks), Some(filters)) = (self.plain_words(asks), self.plain_words(filters))
+            && let Some(status) = commands::membership(self, &asks, &filters)
+        {
+            return Flow::Next(status);
+        }
         for node in nodes {
             let variables = self.variables.clone();
             self.node(node);
             self.variables = variables;
         }
         Flow::Next(Status::Unknown)
+    }
+
+    /// The words of a command, where all are known; it must have at least one.
+    fn plain_words(&mut self, command: &Command) -> Option<Vec<String>> {
+        let fields: Vec<Field> =
+            command.words.iter().flat_map(|word| self.expand(command.line, word)).collect();
+        let words: Option<Vec<String>> = fields.into_iter().map(|field| field.value).collect();
+        words.filter(|words| !words.is_empty())
     }
 
     /// Follows commands of which it is not known whether they run. That is fine as long as none of them does anything
@@ -107,7 +158,15 @@ impl Run<'_> {
             let mut branch = self.clone();
             let flow = branch.list(body);
             self.steps = branch.steps;
-            if !branch.found.harmless() || !matches!(flow, Flow::Next(_)) {
+            if flow == Flow::Fail {
+                continue;
+            }
+            let stays = match flow {
+                Flow::Next(_) => true,
+                Flow::Break | Flow::Continue => self.lenient,
+                _ => false,
+            };
+            if !branch.found.harmless() || !stays {
                 after.unknown.insert((line, EffectClass::Decision));
                 after.unknown.extend(branch.found.unknown);
                 after.unknown.extend(branch.found.effects.iter().map(|(at, effect)| (*at, class_of(effect))));
@@ -118,6 +177,11 @@ impl Run<'_> {
                 }
             }
             self.functions.append(&mut branch.functions);
+            for (question, answer) in branch.answers {
+                if self.answers.get(&question) != Some(&answer) {
+                    self.answers.insert(question, None);
+                }
+            }
         }
         self.found = after;
         Flow::Next(Status::Unknown)
@@ -144,8 +208,12 @@ fn line_of(node: &Node) -> usize {
 fn class_of(effect: &Effect) -> EffectClass {
     match effect {
         Effect::User(_) | Effect::Group { .. } | Effect::Member { .. } => EffectClass::Accounts,
-        Effect::Change { .. } | Effect::StatOverride { .. } => EffectClass::Owners,
-        Effect::Enable { .. } => EffectClass::Units,
+        Effect::Change { .. }
+        | Effect::ChangeAll { .. }
+        | Effect::Mode { .. }
+        | Effect::Capabilities { .. }
+        | Effect::StatOverride { .. } => EffectClass::Owners,
+        Effect::Enable { .. } | Effect::Remember { .. } | Effect::RunLevels { .. } => EffectClass::Units,
         _ => EffectClass::Files,
     }
 }

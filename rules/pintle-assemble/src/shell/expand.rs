@@ -2,7 +2,7 @@
 
 use super::commands;
 use super::parse::parse;
-use super::run::{DEPTH_MAX, Field, Findings, Run};
+use super::run::{DEPTH_MAX, Field, Findings, Phase, Run};
 use super::syntax::{Form, Node, Part, Word};
 use crate::effect::EffectClass;
 
@@ -49,7 +49,22 @@ impl Run<'_> {
             }
             present |= fields.iter().any(|field| field.value.is_none());
         }
-        if present { fields } else { Vec::new() }
+        if present { fields.into_iter().flat_map(|field| self.paths(field)).collect() } else { Vec::new() }
+    }
+
+    /// Pathname expansion (POSIX.1-2017 XCU 2.6.6) over what packages ship and what this package's scripts made. A
+    /// pattern stays one where it is not known what it stands for.
+    fn paths(&self, field: Field) -> Vec<Field> {
+        let Some(pattern) = field.value.as_deref().filter(|text| field.glob && text.starts_with('/')) else {
+            return vec![field];
+        };
+        match self.facts.expand(pattern, self.made(), self.package) {
+            // Before unpacking, who is there depends on the order of installation.
+            Some(found) if !found.is_empty() && self.phase == Phase::Preinst => vec![field],
+            Some(found) if found.is_empty() => vec![Field { glob: false, ..field }],
+            Some(found) => found.into_iter().map(|path| Field { value: Some(path), glob: false }).collect(),
+            None => vec![field],
+        }
     }
 
     fn part(&mut self, line: usize, part: &Part) -> Option<String> {

@@ -21,8 +21,13 @@ pub(crate) struct Facts {
     pub(crate) groups: BTreeSet<String>,
     /// Diverted path to (new path, package).
     pub(crate) diversions: BTreeMap<String, (String, String)>,
+    /// Paths that scripts make, and the first package whose script does.
+    pub(crate) made: BTreeMap<String, String>,
 }
 
+/// Folders that many packages and tools write to.
+const SHARED: [&str; 8] =
+    ["usr/bin", "usr/sbin", "usr/lib", "usr/share", "var/lib", "var/log", "var/cache", "etc/systemd/system"];
 const PROGRAM_FOLDERS: [&str; 2] = ["usr/bin", "usr/sbin"];
 
 impl Facts {
@@ -56,6 +61,40 @@ impl Facts {
         }
         let found = |folder: &&str| self.paths.contains_key(&format!("{folder}/{name}"));
         PROGRAM_FOLDERS.iter().find(|folder| found(folder)).map(|folder| format!("/{folder}/{name}"))
+    }
+
+    /// What a pattern stands for: shipped paths and `made` ones. `None` where a script of another package may make a
+    /// path that matches.
+    pub(crate) fn expand<'m>(
+        &self,
+        pattern: &str,
+        made: impl Iterator<Item = &'m str>,
+        package: &str,
+    ) -> Option<Vec<String>> {
+        let pattern = merged(pattern);
+        // Of `/etc/*.conf` and the like nobody knows who else puts something there.
+        let parent = pattern.rsplit_once('/').map_or("", |(parent, _)| parent);
+        let shared = parent.split('/').count() < 2 || SHARED.contains(&parent);
+        let start =
+            pattern[parent.len()..].trim_start_matches('/').find(['*', '?', '[']).unwrap_or(usize::MAX);
+        if shared && start < 3 {
+            return None;
+        }
+        let fits = |path: &str| {
+            path.split('/').count() == pattern.split('/').count()
+                && path.split('/').zip(pattern.split('/')).all(|(name, pattern)| {
+                    matches(pattern, name) && (!name.starts_with('.') || pattern.starts_with('.'))
+                })
+        };
+        if self.made.iter().any(|(path, by)| by != package && fits(&merged(path))) {
+            return None;
+        }
+        let fixed = pattern.split(['*', '?', '[']).next().unwrap_or_default();
+        let shipped = self.paths.range(fixed.to_owned()..).map(|(path, _)| path.as_str());
+        let shipped = shipped.take_while(|path| path.starts_with(fixed)).filter(|path| fits(path));
+        let mut found: BTreeSet<String> = shipped.map(|path| format!("/{path}")).collect();
+        found.extend(made.filter(|path| fits(&merged(path))).map(str::to_owned));
+        Some(found.into_iter().collect())
     }
 
     /// True if some shipped path matches the pattern.

@@ -13,4 +13,4 @@ mod word;
 
 pub(crate) use facts::{Facts, matches};
 pub(crate) use parse::SyntaxError;
-pub(crate) use run::{Findings, Phase, follow};
+pub(crate) use run::{Context, Findings, Phase, follow};

@@ -77,6 +77,10 @@ pub(super) enum Flow {
     Next(Status),
     Return(Status),
     Exit,
+    /// `exit` with another status than 0: the installation fails.
+    Fail,
+    Break,
+    Continue,
 }
 
 /// A command's output that goes to a file.
@@ -85,10 +89,30 @@ pub(crate) struct Output {
     pub(crate) append: bool,
 }
 
+/// Whose script, how called, and what is known when it begins.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'f> {
+    pub(crate) phase: Phase,
+    /// Name of the package.
+    pub(crate) package: &'f str,
+    pub(crate) facts: &'f Facts,
+    /// What the package's script before this one did.
+    pub(crate) earlier: &'f [Effect],
+    /// Answers of debconf that nobody has changed.
+    pub(crate) answers: &'f BTreeMap<String, String>,
+}
+
 #[derive(Clone)]
 pub(crate) struct Run<'f> {
     pub(crate) facts: &'f Facts,
     pub(crate) phase: Phase,
+    pub(crate) package: &'f str,
+    /// What debconf answers; `None`: not known any more.
+    pub(crate) answers: BTreeMap<String, Option<String>>,
+    /// In a loop of which it is not known how often it runs: leaving it early changes nothing.
+    pub(super) lenient: bool,
+    /// Line of the last `exit` with another status than 0.
+    failed_at: usize,
     pub(crate) found: Findings,
     /// The file mode creation mask.
     pub(crate) umask: u16,
@@ -103,13 +127,9 @@ pub(crate) struct Run<'f> {
     pub(super) depth: usize,
 }
 
-/// Follows `text` as dpkg would call it on a fresh installation, after scripts that did `earlier`.
-pub(crate) fn follow(
-    text: &str,
-    phase: Phase,
-    facts: &Facts,
-    earlier: &[Effect],
-) -> Result<Findings, SyntaxError> {
+/// Follows `text` as dpkg would call it on a fresh installation.
+pub(crate) fn follow(text: &str, context: &Context<'_>) -> Result<Findings, SyntaxError> {
+    let Context { phase, package, facts, earlier, answers } = *context;
     let script = parse(text)?;
     let arguments: &[&str] = match phase {
         Phase::Preinst => &["install"],
@@ -119,11 +139,17 @@ pub(crate) fn follow(
         ("DEBIAN_FRONTEND", "noninteractive"),
         ("DPKG_ROOT", ""),
         ("DPKG_ADMINDIR", "/var/lib/dpkg"),
+        ("DPKG_MAINTSCRIPT_PACKAGE", package),
         ("HOME", "/root"),
+        ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
     ];
     let mut run = Run {
         facts,
         phase,
+        package,
+        answers: answers.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect(),
+        lenient: false,
+        failed_at: 1,
         found: Findings::default(),
         umask: 0o022,
         variables: environment.iter().map(|(n, v)| ((*n).to_owned(), Some((*v).to_owned()))).collect(),
@@ -134,7 +160,10 @@ pub(crate) fn follow(
         steps: 0,
         depth: 0,
     };
-    run.list(&script.body);
+    // A script that fails for certain needs somebody who knows why.
+    if run.list(&script.body) == Flow::Fail {
+        run.unknown(run.failed_at, EffectClass::Decision);
+    }
     Ok(run.found)
 }
 
@@ -163,6 +192,11 @@ impl Run<'_> {
         if let Some(hidden) = self.hidden.last_mut() {
             hidden.push((name.to_owned(), before));
         }
+    }
+
+    /// Paths that the package's scripts made so far.
+    pub(crate) fn made(&self) -> impl Iterator<Item = &str> {
+        self.made.iter().map(String::as_str)
     }
 
     pub(crate) fn unknown(&mut self, line: usize, class: EffectClass) -> Status {
@@ -208,13 +242,17 @@ impl Run<'_> {
             Node::If { line, arms, otherwise } => self.if_node(*line, arms, otherwise),
             Node::Case { line, subject, arms } => self.case(*line, subject, arms),
             Node::For { line, name, items, body } => self.for_node(*line, name, items.as_deref(), body),
-            Node::Loop { line, condition, body } => self.speculate(*line, &[condition, body]),
+            Node::Loop { line, condition, body } => self.repeat(*line, &[condition, body]),
             Node::Group(body) => self.list(body),
             Node::Subshell(body) => {
                 let variables = self.variables.clone();
                 let flow = self.list(body);
                 self.variables = variables;
-                Flow::Next(if let Flow::Next(status) = flow { status } else { Status::Unknown })
+                Flow::Next(match flow {
+                    Flow::Next(status) => status,
+                    Flow::Fail => Status::False,
+                    _ => Status::Unknown,
+                })
             }
             Node::Function { name, body } => {
                 self.functions.insert(name.clone(), Rc::clone(body));
@@ -278,12 +316,21 @@ impl Run<'_> {
             return Flow::Next(self.unknown(line, EffectClass::Program));
         };
         match name.as_str() {
-            "exit" => return Flow::Exit,
+            "exit" => {
+                let code = arguments.first().and_then(|a| a.value.as_deref());
+                let fails = code.is_some_and(|code| code.parse::<u8>().is_ok_and(|code| code != 0));
+                self.failed_at = if fails { line } else { self.failed_at };
+                return if fails { Flow::Fail } else { Flow::Exit };
+            }
             "return" => {
                 let zero = arguments.first().is_none_or(|a| a.value.as_deref() == Some("0"));
                 return Flow::Return(Status::of(zero));
             }
-            "break" | "continue" => return Flow::Next(self.unknown(line, EffectClass::Decision)),
+            "break" | "continue" if !arguments.is_empty() => {
+                return Flow::Next(self.unknown(line, EffectClass::Decision));
+            }
+            "break" => return Flow::Break,
+            "continue" => return Flow::Continue,
             _ => {}
         }
         if let Some(body) = self.functions.get(&name).cloned() {
@@ -308,7 +355,9 @@ impl Run<'_> {
         self.hidden.push(Vec::new());
         let arguments = arguments.iter().map(|field| field.value.clone()).collect();
         let outer = std::mem::replace(&mut self.arguments, arguments);
+        let lenient = std::mem::replace(&mut self.lenient, false);
         let flow = self.list(body);
+        self.lenient = lenient;
         self.arguments = outer;
         let hidden = self.hidden.pop().unwrap_or_default();
         self.restore(hidden);

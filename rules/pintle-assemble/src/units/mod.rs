@@ -34,6 +34,9 @@ pub(crate) fn enable(
         if let Effect::Enable { unit, scope, presets: asked } = effect {
             let presets = (*asked == Asked::Asked).then(|| &presets[*scope as usize]);
             enabler.scripted(system, unit, *scope, presets);
+        } else if let Effect::Remember { unit, scope } = effect {
+            let links = enabler.links(unit, *scope, "a maintainer script", &mut BTreeSet::new());
+            enabler.also(unit, *scope, &links);
         }
     }
     for unit in &system.units.enable {
@@ -236,25 +239,28 @@ impl Enabler<'_, '_> {
     /// deb-systemd-helper(1p) keeps which links it made, so that a later upgrade does not enable again what was
     /// disabled.
     fn remember(&mut self, unit: &str, scope: Scope, links: &[Link]) {
-        let state = HELPER_STATE[scope as usize];
-        let place = folder(scope);
-        let mut files: Vec<(String, String)> = vec![(
-            format!("{state}/{unit}.dsh-also"),
-            links.iter().map(|(path, _)| format!("/{path}\n")).collect(),
-        )];
+        let (state, place) = (HELPER_STATE[scope as usize], folder(scope));
+        self.also(unit, scope, links);
         for (path, _) in links {
             if let Some(below) = path.strip_prefix(place) {
-                files.push((format!("{state}{below}"), String::new()));
+                self.keep(&format!("{state}{below}"), String::new());
             }
         }
-        for (path, text) in files {
-            let there = TreePath::new(&path).ok().and_then(|path| self.editor.tree().get(&path));
-            if there.is_some_and(|inode| matches!(inode.kind, Kind::File(_))) {
-                continue;
-            }
-            if let Err(error) = self.editor.file(&path, text, 0o644, (0, 0)) {
-                self.errors.push(error);
-            }
+    }
+
+    /// Which links a unit has, for the day on which it is purged.
+    fn also(&mut self, unit: &str, scope: Scope, links: &[Link]) {
+        let text = links.iter().map(|(path, _)| format!("/{path}\n")).collect();
+        self.keep(&format!("{}/{unit}.dsh-also", HELPER_STATE[scope as usize]), text);
+    }
+
+    /// Makes a file unless there is one.
+    fn keep(&mut self, path: &str, text: String) {
+        let there = TreePath::new(path).ok().and_then(|path| self.editor.tree().get(&path));
+        if there.is_none_or(|inode| !matches!(inode.kind, Kind::File(_)))
+            && let Err(error) = self.editor.file(path, text, 0o644, (0, 0))
+        {
+            self.errors.push(error);
         }
     }
 }

@@ -64,8 +64,7 @@ fn an_uncovered_script_is_shown_with_a_way_out() {
     insta::assert_snapshot!(world.fail(), @r#"
     the postinst of package toy 1.2-3 is not covered: these lines are not understood
          3 | frobnicate --all
-         7 | db_get toy/answer
-      They may concern: answers of debconf; programs whose effect is not known.
+      They may concern: programs whose effect is not known.
       Nothing was run. Write a recipe, `recipes/toy.toml` beside the definition, that says what the script does to the files, starting with
 
           package = "toy"
@@ -279,4 +278,121 @@ fn an_accept_that_accepts_nothing_is_a_warning() {
     world.system(serde_json::json!({ "accept": [{ "package": "toy", "reason": "was needed once" }] }));
     let done = world.assemble().unwrap();
     insta::assert_snapshot!(done.assembled.report.warnings.join("\n"), @"accept: the scripts of toy need no accepting");
+}
+
+#[test]
+fn what_would_fail_does_not_happen() {
+    let mut world = World::new();
+    world.package("toy", "1").file("etc/toy/a.conf", "a").file("etc/toy/b.conf", "b").postinst(
+        r#"
+if [ "$(id -u toy)" -eq 0 ]; then
+    echo "not root" >&2
+    exit 1
+fi
+uname -m | grep -q 64 || exit 3
+for file in /etc/toy/*.conf; do
+    [ -e "$file" ] || continue
+    chmod u=rw,g=r,o= "$file"
+done
+for file in /usr/share/toy/hooks/*.sh; do
+    [ -x "$file" ] || break
+    $file run
+done
+adduser --system --group --quiet toy
+if ! id -nG toy | grep -qw adm; then adduser --quiet toy adm; fi
+install --mode 640 /dev/null /etc/toy/secret
+mkdir -Zp -m750 /var/lib/toy
+touch /var/lib/toy/state
+chown -R toy:toy /var/lib/toy
+"#,
+    );
+    let done = world.assemble().unwrap();
+    assert_eq!(done.owner("etc/toy/a.conf"), "0:0 640");
+    assert_eq!(done.owner("etc/toy/b.conf"), "0:0 640");
+    assert_eq!(done.owner("etc/toy/secret"), "0:0 640");
+    assert_eq!(done.owner("var/lib/toy"), "999:999 750");
+    assert_eq!(done.owner("var/lib/toy/state"), "999:999 644");
+    assert!(done.text("etc/group").contains("adm:x:4:toy\n"));
+    // A script that fails for certain is nobody's to judge.
+    let mut world = World::new();
+    world.package("toy", "1").postinst("exit 1");
+    assert!(world.fail().contains("is not covered"));
+}
+
+#[test]
+fn debconf_answers_with_defaults() {
+    let script = r#"
+. /usr/share/debconf/confmodule
+db_get toy/server
+if [ "$RET" = true ]; then touch /etc/server; fi
+db_get toy/elsewhere
+if [ "$RET" = never ]; then true; fi
+db_stop
+"#;
+    let templates = "Template: toy/server\nType: boolean\nDefault: true\nDescription: x\n";
+    let mut world = World::new();
+    world.package("toy", "1").member("templates", templates).postinst(script);
+    assert_eq!(world.assemble().unwrap().text("etc/server"), "");
+    // Its own configuration script may change the answer.
+    let mut world = World::new();
+    let toy = world.package("toy", "1").member("templates", templates);
+    toy.member("config", "#!/bin/sh\ndb_set toy/server false\n").postinst(script);
+    assert!(world.fail().contains("is not covered"));
+}
+
+#[test]
+fn system_v_scripts_get_their_links() {
+    let header = "#!/bin/sh\n### BEGIN INIT INFO\n# Provides: toy\n# Default-Start:     2 3 4 5\n\
+                  # Default-Stop:      0 1 6\n### END INIT INFO\n# Default-Start: S\n";
+    let mut world = World::new();
+    world.package("toy", "1").file("etc/init.d/toy", header).postinst("update-rc.d toy defaults >/dev/null");
+    world.package("off", "1").file("etc/init.d/off", header).postinst("update-rc.d off defaults-disabled");
+    let done = world.assemble().unwrap();
+    assert_eq!(done.text("etc/rc3.d/S01toy"), "-> ../init.d/toy");
+    assert_eq!(done.text("etc/rc6.d/K01toy"), "-> ../init.d/toy");
+    assert_eq!(done.text("etc/rc2.d/K01off"), "-> ../init.d/off");
+    assert!(done.assembled.tree.find("etc/rcS.d").is_none());
+}
+
+#[test]
+fn a_recipe_leaves_to_the_machine_what_only_it_can_do() {
+    let recipe = r#"
+package = "toy"
+why = "The key is the machine's own."
+
+[[member]]
+user = "www-data"
+group = "adm"
+
+[[first-boot]]
+name = "toy-key"
+description = "Make the key of toy"
+unless = "/etc/toy.key"
+run = ["/usr/bin/toy-keygen /etc/toy.key"]
+before = ["toy.service"]
+"#;
+    let mut world = World::new();
+    world.package("toy", "1").postinst(UNCLEAR);
+    let table = starter(&world.fail());
+    world.recipes = recipes(&format!("{recipe}\n{table}"));
+    let done = world.assemble().unwrap();
+    insta::assert_snapshot!(done.text("usr/lib/systemd/system/first-boot-toy-key.service"), @r"
+    [Unit]
+    Description=Make the key of toy
+    ConditionPathExists=!/etc/toy.key
+    Before=toy.service
+
+    [Service]
+    Type=oneshot
+    RemainAfterExit=yes
+    ExecStart=/usr/bin/toy-keygen /etc/toy.key
+
+    [Install]
+    WantedBy=toy.service
+    ");
+    assert_eq!(
+        done.text("etc/systemd/system/toy.service.wants/first-boot-toy-key.service"),
+        "-> /usr/lib/systemd/system/first-boot-toy-key.service"
+    );
+    assert!(done.text("etc/group").contains("adm:x:4:www-data\n"));
 }

@@ -80,6 +80,47 @@ fn user(words: &[String]) -> Option<Vec<Effect>> {
     }
 }
 
+/// `usermod -aG GROUP USER`, `gpasswd -a USER GROUP`: a user enters groups. Other changes are not followed.
+pub(super) fn member(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
+    let words = values(call).unwrap_or_default();
+    let words: Vec<&str> = words.iter().map(String::as_str).filter(|word| *word != "-q").collect();
+    let (user, groups) = match (call.name, words.as_slice()) {
+        ("usermod", ["-aG" | "-Ga", groups, user] | ["-a" | "--append", "-G" | "--groups", groups, user]) => {
+            (*user, *groups)
+        }
+        ("usermod", ["-G", groups, "-a" | "--append", user]) => (*user, *groups),
+        ("gpasswd", ["-a" | "--add", user, group]) => (*user, *group),
+        _ => return run.unknown(call.line, EffectClass::Accounts),
+    };
+    for group in groups.split(',') {
+        run.effect(call.line, Effect::Member { user: user.to_owned(), group: group.to_owned() });
+    }
+    Status::True
+}
+
+/// `id -nG USER | grep -q GROUP`, `groups USER | grep -qw GROUP`: whether a user is in a group. `None` where the words
+/// are others or it is not known.
+pub(crate) fn membership(run: &Run<'_>, asks: &[String], filters: &[String]) -> Option<Status> {
+    let plain = |words: &[String]| -> Vec<String> {
+        words[1..].iter().filter(|word| !word.starts_with('-')).cloned().collect()
+    };
+    let quiet = filters[1..].iter().any(|word| word.starts_with("-") && word.contains('q'));
+    let known = matches!(asks[0].as_str(), "id" | "groups") && filters[0] == "grep" && quiet;
+    let [user] = <[String; 1]>::try_from(plain(asks)).ok()?;
+    let [group] = <[String; 1]>::try_from(plain(filters)).ok()?;
+    let group = group.trim_matches(['^', '$', ' ']).trim_start_matches("\\b").trim_end_matches("\\b");
+    let name = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    if !known || !name(group) || !name(&user) {
+        return None;
+    }
+    let inside = run.found.effects.iter().any(|(_, effect)| match effect {
+        Effect::User(made) => made.name == user && made.group.as_deref() == Some(group),
+        Effect::Member { user: made, group: entered } => *made == user && entered == group,
+        _ => false,
+    });
+    Some(Status::of(inside || user == group))
+}
+
 /// `addgroup --system NAME`, `groupadd --system NAME`.
 pub(super) fn addgroup(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
     match values(call).as_deref().and_then(group) {

@@ -93,7 +93,8 @@ pub(super) fn alternatives(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
             ),
             _ => run.unknown(call.line, EffectClass::Files),
         },
-        ["--remove" | "--remove-all", ..] => Status::True,
+        ["--remove" | "--remove-all" | "--auto", ..] => Status::True,
+        ["--list" | "--query" | "--display" | "--get-selections", ..] => Status::Unknown,
         _ => run.unknown(call.line, EffectClass::Files),
     }
 }
@@ -119,7 +120,13 @@ pub(super) fn systemd_helper(run: &mut Run<'_>, call: &Invocation<'_>) -> Status
         ["enable", units @ ..] => enable(run, call, units, scope, Presets::Asked),
         ["was-enabled", ..] => Status::True,
         ["debian-installed", ..] => Status::False,
-        ["unmask" | "update-state" | "disable" | "purge" | "reenable", ..] => Status::True,
+        ["update-state", units @ ..] => {
+            for unit in units {
+                run.effect(call.line, Effect::Remember { unit: (*unit).to_owned(), scope });
+            }
+            Status::True
+        }
+        ["unmask" | "disable" | "purge" | "reenable", ..] => Status::True,
         _ => run.unknown(call.line, EffectClass::Units),
     }
 }
@@ -168,6 +175,20 @@ pub(super) fn systemctl(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
     }
 }
 
+/// `update-rc.d NAME defaults`, `defaults-disabled`, `remove`; arguments behind are ignored, as update-rc.d(8) does.
+pub(super) fn run_levels(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
+    let words = values(call).unwrap_or_default();
+    let plain: Vec<&str> = words.iter().map(String::as_str).filter(|word| *word != "-f").collect();
+    match plain.as_slice() {
+        [name, action @ ("defaults" | "defaults-disabled" | "start" | "stop"), ..] => {
+            let start = *action != "defaults-disabled";
+            run.effect(call.line, Effect::RunLevels { name: (*name).to_owned(), start })
+        }
+        [_, "remove"] => Status::True,
+        _ => run.unknown(call.line, EffectClass::Units),
+    }
+}
+
 /// `systemd-tmpfiles --create X.conf`: the first boot does the same.
 pub(super) fn tmpfiles(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
     let Some(words) = values(call) else { return run.unknown(call.line, EffectClass::Files) };
@@ -188,6 +209,10 @@ pub(super) fn journalctl(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
 pub(super) fn ucf(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
     let words = values(call).unwrap_or_default();
     let plain: Vec<&String> = words.iter().filter(|word| !word.starts_with('-')).collect();
+    if words.iter().any(|word| word == "--purge" || word == "-p") {
+        // Forgets what an earlier version left.
+        return Status::True;
+    }
     match plain.as_slice() {
         [source, path] if source.starts_with('/') && path.starts_with('/') => {
             run.effect(call.line, Effect::Ucf { source: (*source).clone(), path: (*path).clone() })

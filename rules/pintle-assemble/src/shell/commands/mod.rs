@@ -1,9 +1,14 @@
 //! The commands that maintainer scripts are made of, by name.
 
 mod accounts;
+mod capabilities;
+mod debconf;
 mod debian;
 mod files;
+mod packages;
 mod test;
+
+pub(super) use accounts::membership;
 
 use super::facts::Shipped;
 use super::run::{Field, Output, Phase, Run, Status};
@@ -37,6 +42,11 @@ const QUIET: &[&str] = &[
     "chcon",
     "logger",
     "hash",
+    "trap",
+    "ulimit",
+    "clear",
+    "fold",
+    "debconf-escape",
 ];
 
 /// Commands that only read; what they find is not known.
@@ -82,6 +92,24 @@ const READERS: &[&str] = &[
     "df",
     "mktemp",
     "xargs",
+    "aa-enabled",
+    "aa-status",
+    "systemd-detect-virt",
+    "hostname",
+    "groups",
+    "whoami",
+    "dpkg-architecture",
+    "lsb_release",
+    "getconf",
+    "cksum",
+    "base64",
+    "rev",
+    "tac",
+    "nproc",
+    "free",
+    "locale",
+    "tty",
+    "lsof",
 ];
 
 /// Commands that act on the running machine or rebuild what Pintle makes itself: left out, and reported so.
@@ -95,7 +123,6 @@ const HANDLED: &[(&str, &str)] = &[
     ("deb-systemd-invoke", "units start at boot"),
     ("invoke-rc.d", "units start at boot"),
     ("service", "units start at boot"),
-    ("update-rc.d", "System V links are not made"),
     ("dpkg-trigger", "triggers are covered by generators"),
     ("dpkg-maintscript-helper", "only acts on upgrades"),
     ("udevadm", "devices appear at boot"),
@@ -107,6 +134,27 @@ const HANDLED: &[(&str, &str)] = &[
     ("update-icon-caches", "icon caches are not made"),
     ("ucfr", "ucf's registry is written"),
     ("update-shells", "/etc/shells is generated"),
+    ("apparmor_parser", "AppArmor profiles are loaded at boot"),
+    ("start-stop-daemon", "units start at boot"),
+    ("update-mime", "mailcap is not made"),
+    ("update-mime-database", "MIME caches are not made"),
+    ("update-desktop-database", "menus are not made"),
+    ("gtk-update-icon-cache", "icon caches are not made"),
+    ("install-info", "the index of info pages is not made"),
+    ("mandb", "man-db.timer makes the index of manual pages"),
+    ("kill", "nothing of an earlier version runs"),
+    ("killall", "nothing of an earlier version runs"),
+    ("pkill", "nothing of an earlier version runs"),
+    ("systemd-notify", "units start at boot"),
+    ("initctl", "units start at boot"),
+    ("update-fonts-scale", "X font lists are not made"),
+    ("update-fonts-dir", "X font lists are not made"),
+    ("update-fonts-alias", "X font lists are not made"),
+    ("fc-cache", "font caches are made on use"),
+    ("update-pciids", "the shipped list of PCI devices is used"),
+    ("update-xmlcatalog", "XML catalogs are not registered"),
+    ("update-catalog", "SGML catalogs are not registered"),
+    ("update-passwd", "passwd and group come from base-passwd's masters"),
 ];
 
 /// What the command does.
@@ -145,7 +193,7 @@ pub(super) fn run(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
         }
         "pidof" | "pgrep" => Status::False,
         "ischroot" => Status::True,
-        _ if call.name.starts_with("db_") => debconf(run, call),
+        _ if call.name.starts_with("db_") => debconf::run(run, call),
         _ => effects(run, call),
     }
 }
@@ -156,6 +204,13 @@ fn effects(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
         "dpkg-divert" => debian::divert(run, call),
         "dpkg-statoverride" => debian::statoverride(run, call),
         "update-alternatives" => debian::alternatives(run, call),
+        "update-rc.d" => debian::run_levels(run, call),
+        "setcap" => capabilities::setcap(run, call),
+        "php_invoke" | "phpenmod" => packages::php(run, call),
+        "phpquery" => Status::Unknown,
+        "apache2_invoke" | "a2enmod" | "a2enconf" | "a2ensite" => packages::apache(run, call),
+        "apache2_msg" | "apache2_reload" | "apache2_needs_action" | "php_msg" => Status::True,
+        "apache2_has_module" | "apache2_switch_mpm" => packages::apache_other(run, call),
         "deb-systemd-helper" => debian::systemd_helper(run, call),
         "systemctl" => debian::systemctl(run, call),
         "systemd-tmpfiles" => debian::tmpfiles(run, call),
@@ -173,7 +228,8 @@ fn effects(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
         "cp" => files::cp(run, call),
         "rm" | "rmdir" => files::rm(run, call),
         "mv" => run.unknown(call.line, EffectClass::Files),
-        "usermod" | "groupmod" | "passwd" | "shadowconfig" | "update-passwd" => {
+        "usermod" | "gpasswd" => accounts::member(run, call),
+        "groupmod" | "passwd" | "shadowconfig" | "deluser" | "delgroup" | "userdel" | "groupdel" => {
             run.unknown(call.line, EffectClass::Accounts)
         }
         _ => run.unknown(call.line, EffectClass::Program),
@@ -188,6 +244,8 @@ pub(super) fn answer(run: &Run<'_>, words: &[String]) -> Option<String> {
         ["dirname", path] => Some(path.rsplit_once('/').map_or(".", |(parent, _)| parent).to_owned()),
         ["basename", path] => path.rsplit('/').next().map(str::to_owned),
         ["echo", rest @ ..] => Some(rest.join(" ")),
+        // The modules of all packages: each is linked for all interfaces, by whoever brings it.
+        ["phpquery", "-M", "-v", _] => Some(packages::ALL_MODULES.to_owned()),
         ["dpkg-divert", "--truename", path] => {
             Some(run.facts.diversions.get(*path).map_or(*path, |(to, _)| to).to_owned())
         }
@@ -203,6 +261,7 @@ fn writes(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
     let text = match (call.name, &call.here) {
         ("cat", Some(here)) if call.arguments.is_empty() => Some(here.clone()),
         (":" | "true", _) => Some(String::new()),
+        ("cat", None) if values(call).is_some_and(|words| words == ["/dev/null"]) => Some(String::new()),
         ("echo", _) => {
             values(call).filter(|w| !w.iter().any(|w| w.starts_with('-') || w.contains('\\'))).map(|w| {
                 let mut text = w.join(" ");
@@ -243,6 +302,9 @@ fn quiet(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
                     run.assign(name, Some(value.to_owned()));
                 }
             }
+            Status::True
+        }
+        "set" if values(call).is_some_and(|w| matches!(&w[..], [o, _] if o == "-o" || o == "+o")) => {
             Status::True
         }
         // New arguments for the script are not followed; options are.
@@ -306,18 +368,20 @@ fn lookup(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
     }
 }
 
+/// Libraries of functions that scripts source, whose functions are known here by name.
+const LIBRARIES: [(&str, &str); 4] = [
+    ("/usr/share/debconf/confmodule", "debconf keeps its defaults"),
+    ("/usr/lib/php/php-maintscript-helper", "PHP modules are linked"),
+    ("/usr/share/apache2/apache2-maintscript-helper", "Apache modules are linked"),
+    ("/lib/lsb/init-functions", "units start at boot"),
+];
+
 /// Sourcing debconf's library starts debconf, which does nothing by itself.
 fn source(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
-    match call.arguments.first().and_then(|a| a.value.as_deref()) {
-        Some("/usr/share/debconf/confmodule") => run.handled("debconf keeps its defaults"),
-        _ => run.unknown(call.line, EffectClass::Program),
-    }
-}
-
-fn debconf(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
-    match call.name {
-        "db_version" | "db_capb" | "db_stop" | "db_purge" | "db_title" | "db_settitle" => Status::True,
-        _ => run.unknown(call.line, EffectClass::Debconf),
+    let path = call.arguments.first().and_then(|a| a.value.as_deref());
+    match LIBRARIES.iter().find(|(library, _)| Some(*library) == path) {
+        Some((_, note)) => run.handled(*note),
+        None => run.unknown(call.line, EffectClass::Program),
     }
 }
 

@@ -1,5 +1,6 @@
-//! The project's chores, one word each: `cargo xtask try | test | tidy | docs | fuzz`.
+//! The project's chores, one word each: `cargo xtask try | test | tidy | docs | fuzz | bench`.
 
+mod bench;
 mod docs;
 mod fuzz;
 mod machine;
@@ -21,6 +22,7 @@ cargo xtask CHORE
   tidy   the house rules a machine can see: layer arrows, words, papers; long files are only reported
   docs   write the option reference, the manual pages and the command reference (--check: fail if they differ)
   fuzz   every parser of outside bytes against a fuzzer: fuzz [SECONDS EACH [TARGET…]]
+  bench  time Pintle and its peers in the same run and write docs/benchmarks.md (about half an hour, needs root)
 ";
 
 fn main() -> ExitCode {
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         Some("tidy") => tidy::run(),
         Some("docs") => docs::run(&rest),
         Some("fuzz") => fuzz::run(&rest),
+        Some("bench") => bench::run(&rest),
         Some("-h" | "--help" | "help") => {
             say(HELP);
             Ok(())

@@ -1,0 +1,223 @@
+//! The questions, and Pintle's answers.
+
+use crate::case::{Case, Goal, Row};
+use crate::machine::Place;
+use crate::measure::Call;
+use std::path::{Path, PathBuf};
+
+/// Pintle with a definition, a lock and a warm cache of downloads.
+pub(crate) struct Ours {
+    place: Place,
+    /// Copy of `bench/web` with the mirror written in.
+    web: PathBuf,
+    cache: PathBuf,
+    /// A folder with the files of the web server, and nothing special in it.
+    tree: PathBuf,
+}
+
+impl Ours {
+    /// Downloads everything once, and builds once to have a tree.
+    ///
+    /// # Errors
+    /// Of any step.
+    pub(crate) fn new(place: &Place, mirror: &str) -> Result<Self, String> {
+        let ours = Self {
+            place: place.clone(),
+            web: place.work.join("web"),
+            cache: place.work.join("cache"),
+            tree: place.work.join("tree"),
+        };
+        let template = ours.place.home.join("web/system.toml");
+        let text =
+            std::fs::read_to_string(&template).map_err(|error| format!("{}: {error}", template.display()))?;
+        let made = std::fs::create_dir_all(ours.web.join("site"))
+            .and_then(|()| std::fs::write(ours.web.join("system.toml"), text.replace("@MIRROR@", mirror)))
+            .and_then(|()| std::fs::write(ours.web.join("site/index.html"), "hello\n"));
+        made.map_err(|error| format!("{}: {error}", ours.web.display()))?;
+        ours.pintle(&["lock"]).run()?;
+        ours.build(&[]).run()?;
+        if !ours.tree.exists() {
+            ours.make_tree().run()?;
+        }
+        Ok(ours)
+    }
+
+    fn pintle(&self, words: &[&str]) -> Call {
+        let program = self.place.pintle.to_string_lossy();
+        let words: Vec<&str> = [&[program.as_ref(), "--quiet"], words].concat();
+        Call::new(&words, &self.web).env("PINTLE_CACHE_DIR", &self.cache.to_string_lossy())
+    }
+
+    fn build(&self, more: &[&str]) -> Call {
+        let words = ["build", "--locked", "--offline", "--output", "../out"];
+        self.pintle(&[&words[..], more].concat())
+    }
+
+    /// What every ext4 writer is given: the files of the locked packages, unpacked.
+    fn make_tree(&self) -> Call {
+        let script = "mkdir -p \"$2.new\" && find \"$1\" -name '*.deb' -o -type f -path '*/blobs/*' | sort | \
+            while read -r deb; do case $(head -c 7 \"$deb\") in '!<arch>') dpkg-deb -x \"$deb\" \"$2.new\";; esac; done && \
+            mv \"$2.new\" \"$2\"";
+        let (cache, tree) = (self.cache.to_string_lossy(), self.tree.to_string_lossy());
+        Call::new(&["sh", "-c", script, "sh", &cache, &tree], &self.place.work)
+    }
+
+    fn shell(&self, script: &str) -> Call {
+        Call::new(&["sh", "-c", script], &self.place.work)
+    }
+
+    /// All of them, with Pintle's rows and those that need nothing but this machine.
+    pub(crate) fn cases(&self) -> Vec<Case> {
+        vec![self.image(), self.change(), self.ext4(), self.qcow2(), self.lock(), self.fetch(), self.memory()]
+    }
+
+    fn image(&self) -> Case {
+        let row = |who: &str, before: &str| Row {
+            who: who.to_owned(),
+            before: vec![self.shell(before)],
+            call: self.build(&[]),
+        };
+        Case {
+            name: "image",
+            title: "From a lock to a bootable image",
+            about: "Packages are downloaded, nothing is unpacked. Pintle writes a GPT disk that boots by BIOS and UEFI \
+                    (GRUB, systemd-boot, unified kernel image, ext4 root). mkosi writes a GPT disk with systemd-boot, \
+                    a unified kernel image, an EROFS root and dm-verity; mmdebstrap with mke2fs and qemu-img an ext4 \
+                    file system without partitions or loader. Same packages, no documentation, no Recommends.",
+            rows: vec![
+                row("pintle, nothing unpacked", "rm -rf cache/packs"),
+                row("pintle, not even an initrd packed", "rm -rf cache/packs cache/indices/initrd-*"),
+                row("pintle, packages unpacked before", "true"),
+            ],
+            goals: vec![
+                Goal::Wall(2.0),
+                Goal::Cpu(3.0),
+                Goal::Peak(120.0),
+                Goal::Faster(16.0, "mkosi"),
+                Goal::Faster(9.0, "mmdebstrap"),
+            ],
+        }
+    }
+
+    fn change(&self) -> Case {
+        Case {
+            name: "change",
+            title: "One changed file of the definition",
+            about: "The page of the web server has another text; everything else is as in the build before.",
+            rows: vec![Row {
+                who: "pintle".to_owned(),
+                before: vec![self.shell("date +%N > web/site/index.html")],
+                call: self.build(&[]),
+            }],
+            goals: vec![Goal::Wall(0.4), Goal::Faster(20.0, "mkosi")],
+        }
+    }
+
+    fn ext4(&self) -> Case {
+        let tree = self.tree.to_string_lossy().into_owned();
+        let ours = self.pintle(&["mkfs", "ext4", &tree, "../ours.ext4"]);
+        let mke2fs =
+            "truncate -s 1G mke2fs.ext4 && exec mke2fs -q -F -t ext4 -O ^has_journal -d tree mke2fs.ext4";
+        let mut rows = vec![
+            Row {
+                who: "pintle mkfs ext4".to_owned(),
+                before: vec![self.shell("rm -f ours.ext4")],
+                call: ours,
+            },
+            Row {
+                who: "mke2fs -d".to_owned(),
+                before: vec![self.shell("rm -f mke2fs.ext4")],
+                call: self.shell(mke2fs),
+            },
+        ];
+        let mkext4 = self.place.work.join("peers/bin/mkfs");
+        if mkext4.exists() {
+            let words = [mkext4.to_string_lossy().into_owned(), tree, "mkext4.ext4".to_owned()];
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            rows.push(Row {
+                who: "mkext4 (its example mkfs)".to_owned(),
+                before: vec![self.shell("rm -f mkext4.ext4")],
+                call: Call::new(&words, &self.place.work),
+            });
+        }
+        Case {
+            name: "ext4",
+            title: "An ext4 file system from a folder",
+            about: "The unpacked files of the web server's packages, read from the same folder by all.",
+            rows,
+            goals: vec![Goal::Faster(3.0, "mke2fs"), Goal::Faster(1.0, "mkext4")],
+        }
+    }
+
+    fn qcow2(&self) -> Case {
+        let convert = "exec qemu-img convert -c -O qcow2 out/web.raw qemu.qcow2";
+        Case {
+            name: "qcow2",
+            title: "A compressed qcow2",
+            about: "Pintle's row is a whole build with everything unpacked; qemu-img only converts an image that \
+                    exists.",
+            rows: vec![
+                Row {
+                    who: "pintle build --format qcow2".to_owned(),
+                    before: Vec::new(),
+                    call: self.build(&["--format", "qcow2"]),
+                },
+                Row {
+                    who: "qemu-img convert -c".to_owned(),
+                    before: vec![self.shell("rm -f qemu.qcow2")],
+                    call: self.shell(convert),
+                },
+            ],
+            goals: vec![Goal::Faster(1.0, "qemu-img")],
+        }
+    }
+
+    fn lock(&self) -> Case {
+        Case {
+            name: "lock",
+            title: "Solving and locking",
+            about: "The index of the suite is cached and packages unpacked; the lock is made anew.",
+            rows: vec![Row {
+                who: "pintle lock".to_owned(),
+                before: vec![self.shell("rm -f web/pintle.lock")],
+                call: self.pintle(&["lock"]),
+            }],
+            goals: vec![Goal::Wall(0.3)],
+        }
+    }
+
+    fn fetch(&self) -> Case {
+        let cold = self.place.work.join("cold");
+        let lock = self.pintle(&["lock", "--lock-file", "../cold.lock"]);
+        let lock = lock.env("PINTLE_CACHE_DIR", &cold.to_string_lossy());
+        Case {
+            name: "fetch",
+            title: "From nothing to all packages",
+            about: "Indices and packages from the same server on this machine into an empty cache. Pintle also \
+                    solves, unpacks and writes the lock; apt only updates and downloads.",
+            rows: vec![Row {
+                who: "pintle lock".to_owned(),
+                before: vec![self.shell("rm -rf cold cold.lock")],
+                call: lock,
+            }],
+            goals: vec![Goal::Faster(1.0, "apt")],
+        }
+    }
+
+    fn memory(&self) -> Case {
+        let make = "test -d big || { mkdir big && for i in 0 1 2 3 4 5 6 7 8 9; do \
+            head -c 1000000000 /dev/urandom > big/$i; done; }";
+        let big: &Path = &self.place.work.join("big");
+        Case {
+            name: "memory",
+            title: "Memory for a large image",
+            about: "A file system of 10 GB in ten files. What counts is the peak.",
+            rows: vec![Row {
+                who: "pintle mkfs ext4, 10 GB".to_owned(),
+                before: vec![self.shell(make), self.shell("rm -f big.ext4")],
+                call: self.pintle(&["mkfs", "ext4", &big.to_string_lossy(), "../big.ext4"]),
+            }],
+            goals: vec![Goal::Peak(120.0)],
+        }
+    }
+}

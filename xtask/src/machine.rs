@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 pub(crate) const QEMU: [&str; 4] = ["qemu-system-x86", "qemu-utils", "ovmf", "seabios"];
 
 /// To judge what we write.
-pub(crate) const JUDGES: [&str; 38] = [
+pub(crate) const JUDGES: [&str; 39] = [
     "apt",
     "attr",
     "binutils",
@@ -36,6 +36,7 @@ pub(crate) const JUDGES: [&str; 38] = [
     "openssl",
     "parted",
     "passwd",
+    "procps",
     "python3",
     "python3-pefile",
     "sbsigntool",

@@ -8,10 +8,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The mirror that this machine's apt uses, and its neighbour for security updates.
 fn mirrors() -> (String, String) {
-    let sources = std::fs::read_to_string("/etc/apt/sources.list.d/debian.sources").expect("apt sources");
-    let uris: Vec<_> = sources.lines().filter_map(|line| line.strip_prefix("URIs:")).map(str::trim).collect();
+    let listing = Command::new("apt-get").args(["indextargets", "--format", "$(REPO_URI)"]).output();
+    let listing = listing.expect("apt-get is missing: the archive is found by it").stdout;
+    let listing = String::from_utf8(listing).unwrap();
+    let uris: Vec<_> = listing.lines().collect();
     let find = |security: bool| {
-        let found = uris.iter().find(|uri| uri.contains("security") == security).expect("a mirror");
+        let found = uris
+            .iter()
+            .find(|uri| uri.contains("security") == security)
+            .expect("a mirror in the apt sources");
         found.trim_end_matches('/').to_owned()
     };
     (find(false), find(true))

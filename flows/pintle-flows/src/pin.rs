@@ -199,7 +199,7 @@ fn choose(
     let universe = Universe::new(system.arch, &indices)?;
     let specs = |names: &[String]| names.iter().map(|name| name.parse()).collect::<Result<Vec<_>, _>>();
     let mut packages = specs(&system.packages)?;
-    packages.extend(system.kernel.package.iter().map(|name| name.parse()).collect::<Result<Vec<_>, _>>()?);
+    packages.extend(system.kernel.all_packages().map(str::parse).collect::<Result<Vec<_>, _>>()?);
     let request = Request {
         packages,
         boot: specs(boot)?,

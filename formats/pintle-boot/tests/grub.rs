@@ -180,6 +180,7 @@ fn grub_reads_the_menu() {
     };
     let menu = Menu {
         root_uuid: "c0ffee00-0000-4000-8000-000000000000".into(),
+        timeout: 0,
         entries: vec![
             entry("demo", "root=PARTUUID=1 dyndbg=\"file a +p\" x={$y;&|<>#"),
             entry("rescue", "rescue"),

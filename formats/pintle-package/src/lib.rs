@@ -1,4 +1,4 @@
-//! Package formats: the bytes of Debian archives and of the ELF files inside them.
+//! Package formats: the bytes of Debian archives, of the ELF files inside them, and of container images.
 
 pub mod ar;
 pub mod compress;
@@ -6,6 +6,7 @@ pub mod control;
 pub mod deb;
 pub mod elf;
 pub mod modinfo;
+pub mod oci;
 pub mod tar;
 mod unpacked;
 

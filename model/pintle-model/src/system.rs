@@ -104,19 +104,46 @@ pub struct Accept {
     pub reason: String,
 }
 
-/// The kernel.
+/// The kernels, all with the same command line. None at all: not bootable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 pub struct Kernel {
-    /// Kernel package (`linux-image-cloud-amd64`); also listed in `packages`. None: no kernel, not bootable.
+    /// Kernel package (`linux-image-cloud-amd64`); also listed in `packages`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub package: Option<String>,
+    /// Further kernel packages; also listed in `packages`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub packages: Vec<String>,
+    /// Releases (`uname -r`) of kernels without a package, sorted: `files` brings `/boot/vmlinuz-RELEASE` and, where
+    /// it has modules, `/usr/lib/modules/RELEASE`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own: Vec<String>,
+    /// Pattern of the release that starts by itself (`6.12.*`, `*-cloud-amd64`): of those that match, the newest.
+    /// None: the newest of all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+    /// Seconds for which the boot menu waits. None: 0 with one kernel, 3 with several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub menu_timeout: Option<u32>,
     /// Kernel command line, in order, without `root=`.
     #[serde(default)]
     pub parameters: Vec<String>,
     /// Modules that the initrd must hold beyond those of the root device.
     #[serde(default)]
     pub initrd_modules: Vec<String>,
+}
+
+impl Kernel {
+    /// Some kernel is to be there.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        self.all_packages().next().is_some() || !self.own.is_empty()
+    }
+
+    /// Every kernel package.
+    pub fn all_packages(&self) -> impl Iterator<Item = &str> {
+        self.package.iter().chain(&self.packages).map(String::as_str)
+    }
 }
 
 /// Layout of the disk.
@@ -224,10 +251,28 @@ pub enum FileContent {
     Text(String),
     /// A copy of a file or, whole, of a folder; relative to the definition.
     Copy(String),
+    /// A copy of a container image, an OCI archive or layout; the build compares every byte with the digest.
+    OciImage {
+        /// The file or folder, relative to the definition.
+        path: String,
+        /// `sha256:…` of its manifest or index.
+        digest: String,
+    },
     /// A symbolic link with this target.
     Symlink(String),
     /// A directory.
     Directory,
+}
+
+impl FileContent {
+    /// What is copied from beside the definition.
+    #[must_use]
+    pub fn copied(&self) -> Option<&str> {
+        match self {
+            Self::Copy(path) | Self::OciImage { path, .. } => Some(path),
+            Self::Text(_) | Self::Symlink(_) | Self::Directory => None,
+        }
+    }
 }
 
 /// One file, directory or link of the definition.

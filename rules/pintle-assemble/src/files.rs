@@ -89,14 +89,16 @@ impl Placer<'_, '_> {
                 let attrs = self.attrs(0o755)?;
                 self.editor.directory(&self.spec.path, Some(attrs.mode), Some(attrs.uid), Some(attrs.gid))
             }
-            FileContent::Copy(source) => match self.host.get(source) {
-                Some(HostContent::File { blob, executable }) => {
-                    let attrs = self.attrs(if *executable { 0o755 } else { 0o644 })?;
-                    self.editor.put(path, Kind::File(blob.clone()), attrs)
+            FileContent::Copy(source) | FileContent::OciImage { path: source, .. } => {
+                match self.host.get(source) {
+                    Some(HostContent::File { blob, executable }) => {
+                        let attrs = self.attrs(if *executable { 0o755 } else { 0o644 })?;
+                        self.editor.put(path, Kind::File(blob.clone()), attrs)
+                    }
+                    Some(HostContent::Folder(tree)) => self.folder(path, tree),
+                    None => Err(self.bad(source, "the file or folder to copy was not read")),
                 }
-                Some(HostContent::Folder(tree)) => self.folder(path, tree),
-                None => Err(self.bad(source, "the file or folder to copy was not read")),
-            },
+            }
         }
     }
 

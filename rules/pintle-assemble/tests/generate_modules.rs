@@ -207,7 +207,7 @@ fn errors_name_the_module() {
         format!("{error}{}", source.unwrap_or_default())
     };
     insta::assert_snapshot!(chain(fails(&format!("{DIR}/kernel/bad.ko"), b"not a module at all".to_vec())), @"/usr/lib/modules/6.12.0-test/kernel/bad.ko is not a usable kernel module: not an ELF file");
-    insta::assert_snapshot!(chain(fails(&format!("{DIR}/kernel/a.ko.xz"), Vec::new())), @"/usr/lib/modules/6.12.0-test/kernel/a.ko.xz is compressed: only plain .ko files can be indexed");
+    insta::assert_snapshot!(chain(fails(&format!("{DIR}/kernel/a.ko.xz"), Vec::new())), @"/usr/lib/modules/6.12.0-test/kernel/a.ko.xz is compressed: only plain .ko files can be indexed; unpack yours (`unxz`, `unzstd`, `gunzip`)");
     insta::assert_snapshot!(chain(fails("etc/depmod.d/local.conf", b"search weekly".to_vec())), @"/etc/depmod.d/local.conf configures depmod: remove it; only the default search order (updates, then built-in) is known");
     let odd = module(&["alias=caf\u{e9}"], &[], &[]);
     insta::assert_snapshot!(chain(fails(&format!("{DIR}/kernel/odd.ko"), odd)), @"module odd: `café` is not ASCII and cannot be indexed");

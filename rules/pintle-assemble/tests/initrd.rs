@@ -19,6 +19,7 @@ fn options() -> InitrdOptions {
         kernel_version: "6.12.0-test".into(),
         root: Root::CommandLine { file_system: "ext4".into() },
         modules: Vec::new(),
+        may_lack_modules: false,
         epoch: Timestamp::from_secs(1_700_000_000),
     }
 }
@@ -52,7 +53,7 @@ fn add_kernel(tree: &mut Tree) {
         "kernel/blk.ko\nkernel/unrelated.ko\nkernel/virtio_blk.ko\n",
     );
     add(tree, &format!("{KERNEL}/modules.builtin"), "kernel/built-in.ko\nkernel/crc32c.ko\n");
-    add(tree, "usr/lib/firmware/helper/fw.bin", "firmware");
+    add(tree, "usr/lib/firmware/helper/fw.bin.xz", "firmware");
 }
 
 /// What a path of the list needs to be believable.
@@ -151,7 +152,7 @@ fn the_names_are_pinned() {
     /usr/bin/systemctl 644 file
     /usr/bin/udevadm 644 file
     /usr/bin/umount 644 file
-    /usr/lib/firmware/helper/fw.bin 644 file
+    /usr/lib/firmware/helper/fw.bin.xz 644 file
     /usr/lib/libkmod.so.2 -> libkmod.so.2.5
     /usr/lib/libkmod.so.2.5 644 file
     /usr/lib/modules/6.12.0-test/kernel/blk.ko 644 file
@@ -263,7 +264,19 @@ fn modules_come_with_what_they_need_and_nothing_else() {
     kernel/mbcache.ko:
     kernel/wanted-by-user.ko:
     ");
-    assert_eq!(bytes(&initrd, &NoContents, "usr/lib/firmware/helper/fw.bin"), b"firmware");
+    assert_eq!(bytes(&initrd, &NoContents, "usr/lib/firmware/helper/fw.bin.xz"), b"firmware");
+}
+
+/// A kernel of the user's with everything built in has no folder of modules.
+#[test]
+fn a_kernel_without_modules_needs_none() {
+    let (mut system, _) = system();
+    system.remove(&TreePath::literal(KERNEL)).unwrap();
+    let own = InitrdOptions { may_lack_modules: true, ..options() };
+    let initrd = assemble(&system, &NoContents, &own).unwrap();
+    assert!(initrd.find("usr/lib/modules").is_none());
+    let asked = InitrdOptions { modules: vec!["dm_crypt".into()], ..own };
+    assert!(fails(&system, &asked).starts_with("no modules of kernel 6.12.0-test"));
 }
 
 #[test]

@@ -89,6 +89,17 @@ impl<'a> Contribute<'a> {
         if let Some(package) = fields.text("package") {
             self.collected.kernels.push(by(turn, package));
         }
+        for package in self.checked(turn, fields.texts("packages"), TextKind::Package) {
+            self.collected.more_kernels.push(by(turn, package));
+        }
+        let own = self.checked(turn, fields.texts("own"), TextKind::KernelRelease);
+        self.collected.own_kernels.extend(own);
+        if let Some(pattern) = fields.text("default") {
+            self.collected.default_kernel.push(by(turn, pattern));
+        }
+        if let Some(seconds) = fields.text("menu-timeout").and_then(|text| text.parse().ok()) {
+            self.collected.menu_timeout.push(by(turn, seconds));
+        }
         let parameters = self.checked(turn, fields.texts("parameters"), TextKind::Line);
         self.collected.parameters.extend(parameters);
         self.collected.initrd_modules.extend(fields.texts("initrd-modules"));
@@ -159,7 +170,10 @@ impl<'a> Contribute<'a> {
         let one = "a file needs exactly one of `text`, `template`, `file`, `copy`, `symlink`, `directory`";
         let mut found = Vec::new();
         found.extend(fields.text("text").map(FileContent::Text));
-        found.extend(fields.text("copy").map(FileContent::Copy));
+        found.extend(fields.text("copy").map(|path| match fields.text("oci-digest") {
+            Some(digest) => FileContent::OciImage { path, digest },
+            None => FileContent::Copy(path),
+        }));
         found.extend(fields.text("symlink").map(FileContent::Symlink));
         if fields.is_true("directory") {
             found.push(FileContent::Directory);

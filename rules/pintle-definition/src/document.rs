@@ -1,7 +1,7 @@
 //! An already evaluated [`System`], as JSON from another language.
 
 use crate::text::TextKind;
-use pintle_model::{FileContent, SYSTEM_SCHEMA, System};
+use pintle_model::{Digest, FileContent, SYSTEM_SCHEMA, System};
 use std::collections::BTreeSet;
 
 /// The document is not a system.
@@ -105,7 +105,11 @@ pub fn validate(system: &System) -> Result<(), InvalidSystem> {
     expect(TextKind::Image, "name", &system.name)?;
     expect(TextKind::Word, "version", &system.version)?;
     each("packages", &system.packages, TextKind::Package, |package| package)?;
-    each("accept", &system.accept, TextKind::Package, |accept| &accept.package)?;
+    each("accept", &system.accept, TextKind::PlainPackage, |accept| &accept.package)?;
+    each("kernel.own", &system.kernel.own, TextKind::KernelRelease, |release| release)?;
+    if let Some(pattern) = &system.kernel.default {
+        expect(TextKind::KernelPattern, "kernel.default", pattern)?;
+    }
     each("kernel.parameters", &system.kernel.parameters, TextKind::Line, |parameter| parameter)?;
     each("units.enable", &system.units.enable, TextKind::Unit, |unit| unit)?;
     each("units.disable", &system.units.disable, TextKind::Unit, |unit| unit)?;
@@ -120,7 +124,7 @@ pub fn validate(system: &System) -> Result<(), InvalidSystem> {
     once("services", system.services.iter().map(|service| service.name.as_str()))?;
     users_and_files(system)?;
     services(system)?;
-    if !(system.image.bios || system.image.uefi) && system.kernel.package.is_some() {
+    if !(system.image.bios || system.image.uefi) && system.kernel.is_wanted() {
         return Err(invalid("image", "an image with a kernel needs `bios` or `uefi` to boot".to_owned()));
     }
     Ok(())
@@ -149,6 +153,12 @@ fn users_and_files(system: &System) -> Result<(), InvalidSystem> {
     for (index, file) in system.files.iter().enumerate() {
         if let Some(mode) = &file.mode {
             expect(TextKind::Mode, &format!("files[{index}].mode"), mode)?;
+        }
+        if let FileContent::OciImage { digest, .. } = &file.content
+            && digest.parse::<Digest>().is_err()
+        {
+            let reason = format!("`{digest}` is not a digest (`sha256:` and 64 hexadecimal digits)");
+            return Err(invalid(&format!("files[{index}].content"), reason));
         }
         if let FileContent::Symlink(target) = &file.content
             && (target.is_empty() || target.contains('\0'))

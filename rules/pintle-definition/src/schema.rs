@@ -153,7 +153,19 @@ pub(crate) const KINDS: [(Kind, &str, &[&str]); 12] = [
     (
         Kind::Files,
         "files",
-        &["path", "text", "template", "file", "copy", "symlink", "directory", "mode", "owner", "group"],
+        &[
+            "path",
+            "text",
+            "template",
+            "file",
+            "copy",
+            "oci-digest",
+            "symlink",
+            "directory",
+            "mode",
+            "owner",
+            "group",
+        ],
     ),
     (
         Kind::Users,
@@ -198,7 +210,11 @@ pub(crate) const KINDS: [(Kind, &str, &[&str]); 12] = [
         ],
     ),
     (Kind::Units, "units", &["enable", "disable", "mask"]),
-    (Kind::Kernel, "kernel", &["package", "parameters", "initrd-modules"]),
+    (
+        Kind::Kernel,
+        "kernel",
+        &["package", "packages", "own", "default", "menu-timeout", "parameters", "initrd-modules"],
+    ),
     (Kind::Checks, "checks", &["unit", "tcp", "http", "command"]),
     (Kind::Accept, "accept", &["package", "reason"]),
     (Kind::Set, "set", &["option", "value", "priority"]),

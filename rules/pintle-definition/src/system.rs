@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// For each package the places that asked for it.
 pub(crate) fn asked_for(collected: &Collected, sources: &Sources) -> BTreeMap<String, Vec<String>> {
     let mut asked: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for package in collected.packages.iter().chain(&collected.kernels) {
+    for package in collected.packages.iter().chain(&collected.kernels).chain(&collected.more_kernels) {
         let places = asked.entry(package.what.clone()).or_default();
         let place = sources.show(package.place);
         if !places.contains(&place) {
@@ -32,14 +32,22 @@ pub(crate) fn build(top: &BTreeMap<String, Merged>, collected: Collected) -> Res
     let groups = unique("group", collected.groups, |group| &group.name, &mut problems);
     let services = unique("service", collected.services, |service| &service.name, &mut problems);
     let accept = unique("accepted package", collected.accept, |accept| &accept.package, &mut problems);
-    let package = unique("kernel", collected.kernels, |_| "package", &mut problems).into_iter().next();
+    let package = unique("kernel", collected.kernels, |_| "package", &mut problems).pop();
+    let default = unique("kernel", collected.default_kernel, |_| "default", &mut problems).pop();
+    let menu_timeout = unique("kernel", collected.menu_timeout, |_| "menu-timeout", &mut problems).pop();
     if !problems.is_empty() {
         return Err(problems);
     }
     let mut packages: BTreeSet<String> = collected.packages.into_iter().map(|package| package.what).collect();
     packages.extend(package.clone());
+    let more = sorted(collected.more_kernels.into_iter().map(|package| package.what).collect());
+    packages.extend(more.iter().cloned());
     let kernel = Kernel {
+        packages: more.into_iter().filter(|name| Some(name) != package.as_ref()).collect(),
         package,
+        own: sorted(collected.own_kernels),
+        default,
+        menu_timeout,
         parameters: collected.parameters,
         initrd_modules: sorted(collected.initrd_modules),
     };

@@ -12,7 +12,12 @@ pub(crate) enum TextKind {
     Source,
     Name,
     Hostname,
+    /// A package as asked for, maybe with its version or suite.
     Package,
+    /// Only the name of a package.
+    PlainPackage,
+    KernelRelease,
+    KernelPattern,
     Unit,
     Mode,
     SshKey,
@@ -24,7 +29,7 @@ pub(crate) enum TextKind {
 }
 
 /// Name in `module.toml`, kind, phrase for "must be …".
-const KINDS: [(&str, TextKind, &str); 16] = [
+const KINDS: [(&str, TextKind, &str); 19] = [
     ("string", TextKind::Any, "a string"),
     ("line", TextKind::Line, "one line of text"),
     ("word", TextKind::Word, "a word without spaces, quotes or control characters"),
@@ -36,7 +41,18 @@ const KINDS: [(&str, TextKind, &str); 16] = [
         "a name of lower-case letters, digits, `-` and `_`, a letter or `_` first, at most 31 long",
     ),
     ("hostname", TextKind::Hostname, "a host name of letters, digits, `-` and `.`, at most 64 long"),
-    ("package", TextKind::Package, "a package name (lower-case letters, digits, `+`, `-`, `.`)"),
+    (
+        "package",
+        TextKind::Package,
+        "a package (`nginx`; with a version `nginx=1.26.3-3`; from a suite `nginx/trixie-backports`)",
+    ),
+    ("package-name", TextKind::PlainPackage, "a package name (lower-case letters, digits, `+`, `-`, `.`)"),
+    ("kernel-release", TextKind::KernelRelease, "a kernel release, as `uname -r` says it (`6.18.3-mine`)"),
+    (
+        "kernel-pattern",
+        TextKind::KernelPattern,
+        "a kernel release, with `*` for any text (`6.12.*`, `*-cloud-amd64`)",
+    ),
     ("unit", TextKind::Unit, "a unit with its suffix (`nginx.service`)"),
     ("mode", TextKind::Mode, "an octal mode as a string (`\"0644\"`)"),
     ("ssh-key", TextKind::SshKey, "a public SSH key on one line (`ssh-ed25519 AAAA… comment`)"),
@@ -85,7 +101,10 @@ impl TextKind {
             Self::Source => !text.is_empty() && !text.chars().any(char::is_control),
             Self::Name => is_name(text),
             Self::Hostname => is_hostname(text),
-            Self::Package => is_package(text),
+            Self::Package => is_package_spec(text),
+            Self::PlainPackage => is_package(text),
+            Self::KernelRelease => is_release(text),
+            Self::KernelPattern => is_release(&text.replace('*', "0")),
             Self::Unit => is_unit(text),
             Self::Mode => is_mode(text),
             Self::SshKey => is_ssh_key(text),
@@ -141,6 +160,29 @@ fn is_package(text: &str) -> bool {
         && text
             .bytes()
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.'))
+}
+
+/// apt's words: a name, `=` and a version, or `/` and a suite.
+fn is_package_spec(text: &str) -> bool {
+    let part = |text: &str, more: &str| {
+        text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric())
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
+    };
+    match text.find(['=', '/']) {
+        None => is_package(text),
+        Some(at) => {
+            let (name, rest) = (&text[..at], &text[at + 1..]);
+            let more = if text.as_bytes()[at] == b'=' { ".+-~:" } else { ".+-_" };
+            is_package(name) && part(rest, more)
+        }
+    }
+}
+
+/// It names files and boot entries.
+fn is_release(text: &str) -> bool {
+    text.len() <= 64
+        && text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'+' | b'-' | b'_' | b'~'))
 }
 
 /// systemd.unit(5).
@@ -231,7 +273,12 @@ mod tests {
             &["web", "a-1.example.net"],
             &["", "-a", "a-", "a..b", "a_b", &"a".repeat(65)],
         );
-        check(TextKind::Package, &["nginx", "libstdc++6", "0ad"], &["n", "Nginx", "+a", "a_b", "a b"]);
+        let names = ["nginx", "libstdc++6", "0ad"];
+        check(TextKind::PlainPackage, &names, &["n", "Nginx", "+a", "a_b", "a b", "ab=1", "ab/sid"]);
+        check(TextKind::Package, &names, &["n", "ab=", "ab/", "ab=1/sid", "ab/-x", "ab=a b", "a/b"]);
+        check(TextKind::Package, &["nginx=1:1.26.3-3~bpo13+1", "nginx/trixie-backports"], &[]);
+        check(TextKind::KernelRelease, &["6.12.1+deb13-amd64", "6.18.0+"], &["", "../x", "*", "a b"]);
+        check(TextKind::KernelPattern, &["*", "6.12.*", "*-cloud-amd64"], &["", "a/*", ".."]);
         check(
             TextKind::Unit,
             &["nginx.service", "getty@tty1.service"],

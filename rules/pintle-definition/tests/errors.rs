@@ -98,7 +98,7 @@ fn wrong_types() {
       = doc: example: packages = ["curl", "vim-tiny"]
     "#);
     insta::assert_snapshot!(wrong("packages = [\"vim\", 3, \"Nano\"]\n"), @r#"
-    error: `packages[1]` must be a package name (lower-case letters, digits, `+`, `-`, `.`)
+    error: `packages[1]` must be a package (`nginx`; with a version `nginx=1.26.3-3`; from a suite `nginx/trixie-backports`)
      --> system.toml:2:20
       |
     2 | packages = ["vim", 3, "Nano"]
@@ -106,7 +106,7 @@ fn wrong_types() {
       = doc: packages (list of package, default empty): Debian packages to install, with what they depend on. Several files may add to the list.
       = doc: example: packages = ["curl", "vim-tiny"]
 
-    error: `packages[2]` must be a package name (lower-case letters, digits, `+`, `-`, `.`)
+    error: `packages[2]` must be a package (`nginx`; with a version `nginx=1.26.3-3`; from a suite `nginx/trixie-backports`)
      --> system.toml:2:23
       |
     2 | packages = ["vim", 3, "Nano"]
@@ -432,15 +432,15 @@ fn requirements_of_modules() {
 fn one_path_from_two_sides() {
     insta::assert_snapshot!(wrong("[files]\n\"/etc/hostname\" = { text = \"x\" }\n"), @r#"
     error: file `/etc/hostname` is defined twice
-      --> system.toml:3:1
-       |
-     3 | "/etc/hostname" = { text = "x" }
-       | ^^^^^^^^^^^^^^^ again here
-      ::: builtin:base/module.toml:97:1
-       |
-    97 | [[files]]
-       | --------- first here
-       = help: to put one in place of the other, write it under [force]
+       --> system.toml:3:1
+        |
+      3 | "/etc/hostname" = { text = "x" }
+        | ^^^^^^^^^^^^^^^ again here
+       ::: builtin:base/module.toml:156:1
+        |
+    156 | [[files]]
+        | --------- first here
+        = help: to put one in place of the other, write it under [force]
     "#);
 }
 
@@ -466,7 +466,7 @@ fn mistakes_in_a_module() {
       |
     4 | type = "strnig"
       |        ^^^^^^^^
-      = doc: types: bool, integer, port, size, scalar, enum, record, string, line, word, path, source, name, hostname, package, unit, mode, ssh-key, address, cidr, mac, url, image-name; `list of T`, `map of T`, `optional T`
+      = doc: types: bool, integer, port, size, scalar, enum, record, string, line, word, path, source, name, hostname, package, package-name, kernel-release, kernel-pattern, unit, mode, ssh-key, address, cidr, mac, url, image-name; `list of T`, `map of T`, `optional T`
     "#);
     insta::assert_snapshot!(wrong_with(module("doc = \"Mine.\"\n[options.x]\ntype = \"string\"\ndoc = \"X.\"\n"), "[mine]\n"), @r#"
     error: `mine.x` must be set
@@ -515,8 +515,8 @@ fn mistakes_in_a_module() {
     "#);
     let package =
         module("doc = \"Mine.\"\n[[packages]]\nnames = [\"No Package\"]\n[[units]]\nenable = [\"nginx\"]\n");
-    insta::assert_snapshot!(wrong_with(package, "[mine]\n"), @r#"
-    error: `No Package` is not a package name (lower-case letters, digits, `+`, `-`, `.`)
+    insta::assert_snapshot!(wrong_with(package, "[mine]\n"), @"
+    error: `No Package` is not a package (`nginx`; with a version `nginx=1.26.3-3`; from a suite `nginx/trixie-backports`)
      --> modules/mine/module.toml:2:1
       |
     2 | [[packages]]
@@ -527,7 +527,7 @@ fn mistakes_in_a_module() {
       |
     4 | [[units]]
       | ^^^^^^^^^ in module `mine`
-    "#);
+    ");
     let check = module("doc = \"Mine.\"\n[[checks]]\nudp = 3\n[[files]]\npath = \"x\"\ntext = \"\"\n");
     insta::assert_snapshot!(wrong_with(check, "[mine]\n"), @r#"
     error: `udp` is not a key of [[checks]]
@@ -579,7 +579,7 @@ fn documents() {
     let rest = "\"name\": \"web\", \"version\": \"1\", \"source\": {\"debian\": {\"suites\": []}}";
     insta::assert_snapshot!(read(&format!("{{\"schema\": 1, {rest},\n \"pakages\": []}}")), @"web.json:2:10: at `pakages`: unknown field `pakages`, expected one of `schema`, `name`, `version`, `arch`, `source`, `packages`, `accept`, `kernel`, `image`, `files`, `users`, `groups`, `services`, `units`, `checks`");
     insta::assert_snapshot!(read(&format!("{{\"schema\": 1, {rest},\n \"users\": [{{\"name\": 3}}]}}")), @"web.json:2:21: at `users[0].name`: invalid type: integer `3`, expected a string");
-    insta::assert_snapshot!(read(&format!("{{\"schema\": 1, {rest},\n \"packages\": [\"a b\"]}}")), @"web.json: at `packages[0]`: `a b` is not a package name (lower-case letters, digits, `+`, `-`, `.`)");
+    insta::assert_snapshot!(read(&format!("{{\"schema\": 1, {rest},\n \"packages\": [\"a b\"]}}")), @"web.json: at `packages[0]`: `a b` is not a package (`nginx`; with a version `nginx=1.26.3-3`; from a suite `nginx/trixie-backports`)");
     insta::assert_snapshot!(
         read(&format!("{{\"schema\": 1, {rest}, \"services\": [{{\"name\": \"x\", \"command\": [\"x\"]}}]}}")), @"web.json: at `services[0] (x)`: the program `x` must be an absolute path (`/srv/www`) without `..`"
     );

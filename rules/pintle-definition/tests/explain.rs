@@ -110,6 +110,8 @@ fn lists_say_who_gave_each_element() {
 
       Debian packages to install, with what they depend on. Several files may add to the list.
 
+      Of a package the newest version of all suites is taken. `nginx=1.26.3-3` asks for one version, `nginx/trixie-backports` for that of one suite, which must be among `source.suites`.
+
       type       list of package
       example    ["curl", "vim-tiny"]
       set by     common/base.toml:1:1: ["vim-tiny", "less"]
@@ -123,6 +125,8 @@ fn lists_say_who_gave_each_element() {
     packages[2] = "curl"
 
       Debian packages to install, with what they depend on. Several files may add to the list.
+
+      Of a package the newest version of all suites is taken. `nginx=1.26.3-3` asks for one version, `nginx/trixie-backports` for that of one suite, which must be among `source.suites`.
 
       type       package
       set by     system.toml:3:13
@@ -255,7 +259,7 @@ fn every_package_knows_who_asked_for_it() {
     "#);
     insta::assert_debug_snapshot!(evaluation.asked_by("linux-image-cloud-amd64"), @r#"
     [
-        "builtin:base/module.toml:83:1",
+        "builtin:base/module.toml:118:1",
     ]
     "#);
     assert!(evaluation.asked_by("unknown").is_empty());

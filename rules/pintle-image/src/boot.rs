@@ -1,14 +1,14 @@
 //! The two ways to the kernel: GRUB for PC BIOS, systemd-boot with a unified kernel image for UEFI.
 
 use crate::additions::Additions;
-use crate::input::{BootFiles, EfiFiles};
+use crate::input::{BootFiles, EfiFiles, KernelFiles};
 use crate::{Identity, Inputs, PlanError};
 use pintle_boot::cmdline::Cmdline;
 use pintle_boot::grub::config::{MODULES, Menu, MenuEntry};
 use pintle_boot::grub::{CoreSpec, Embedded, GrubError, core_image, embed};
 use pintle_boot::loader::{BootName, EspFiles, LoaderConf, esp_tree};
 use pintle_boot::uki::{HEAD_LEN, LinuxHeader, Sections, assemble};
-use pintle_model::{Arch, Kind, Timestamp, Tree, TreePath};
+use pintle_model::{Arch, Blob, Kernel, Kind, Timestamp, Tree, TreePath};
 use uuid::Uuid;
 
 /// os-release files have some hundred bytes.
@@ -27,18 +27,18 @@ pub(crate) fn cmdline(inputs: &Inputs<'_>, root: Uuid) -> Result<Cmdline, PlanEr
 }
 
 /// Longest command line of the kernel; checks that it is what it is called.
-pub(crate) fn check_kernel(inputs: &Inputs<'_>, boot: &BootFiles<'_>) -> Result<u32, PlanError> {
+pub(crate) fn check_kernel(inputs: &Inputs<'_>, kernel: &KernelFiles) -> Result<u32, PlanError> {
     if inputs.system.arch != Arch::Amd64 {
         // Image headers of other architectures name no release; their limit is that of the generic COMMAND_LINE_SIZE.
         return Ok(2047);
     }
-    let mut head = vec![0; HEAD_LEN.min(boot.kernel.len()) as usize];
-    let read = boot.kernel.read_at(inputs.contents, 0, &mut head);
+    let mut head = vec![0; HEAD_LEN.min(kernel.image.len()) as usize];
+    let read = kernel.image.read_at(inputs.contents, 0, &mut head);
     read.map_err(|source| PlanError::Read { what: "the kernel", source })?;
-    let release = boot.release.clone();
+    let release = kernel.release.clone();
     let header = LinuxHeader::parse(&head).map_err(|source| PlanError::Kernel { release, source })?;
-    if header.release != boot.release {
-        return Err(PlanError::Release { release: boot.release.clone(), found: header.release });
+    if header.release != kernel.release {
+        return Err(PlanError::Release { release: kernel.release.clone(), found: header.release });
     }
     Ok(header.cmdline_max)
 }
@@ -46,8 +46,13 @@ pub(crate) fn check_kernel(inputs: &Inputs<'_>, boot: &BootFiles<'_>) -> Result<
 /// What the firmware's choice adds to a plan.
 pub(crate) struct Efi {
     pub(crate) tree: Tree,
-    pub(crate) uki_len: u64,
-    pub(crate) uki_path: TreePath,
+    /// Path and length of each unified kernel image, in the order of the kernels.
+    pub(crate) ukis: Vec<(TreePath, u64)>,
+}
+
+/// Seconds the menus wait: where there is a choice, a person must be able to make it.
+fn timeout(kernel: &Kernel, kernels: usize) -> u32 {
+    kernel.menu_timeout.unwrap_or(if kernels > 1 { 3 } else { 0 })
 }
 
 /// The tree of the EFI system partition.
@@ -58,28 +63,40 @@ pub(crate) fn efi(
     cmdline: &Cmdline,
 ) -> Result<Efi, PlanError> {
     let system = inputs.system;
-    let name = BootName::image(&format!("{}_{}", system.name, system.version)).map_err(PlanError::Name)?;
+    let title = format!("{}_{}", system.name, system.version);
     let os_release = os_release(inputs)?;
     let stub = files.stub.read(inputs.contents, STUB_MAX);
     let stub = stub.map_err(|source| PlanError::Read { what: "systemd's EFI stub", source })?;
-    let sections = Sections {
-        os_release: &os_release,
-        cmdline: &cmdline.to_string(),
-        uname: &boot.release,
-        linux: &boot.kernel,
-        initrd: boot.initrd.as_ref(),
+    let several = boot.kernels.len() > 1;
+    let mut images = Vec::new();
+    for kernel in &boot.kernels {
+        let stem = if several { format!("{title}_{}", kernel.release) } else { title.clone() };
+        let name = BootName::image(&stem).map_err(PlanError::Name)?;
+        let sections = Sections {
+            os_release: &os_release,
+            cmdline: &cmdline.to_string(),
+            uname: &kernel.release,
+            linux: &kernel.image,
+            initrd: kernel.initrd.as_ref(),
+        };
+        images.push((name, assemble(&stub, &sections, inputs.contents).map_err(PlanError::Uki)?));
+    }
+    // A pattern, so that the same kernel of the next version is the default as well.
+    let default = system.kernel.default.as_ref().filter(|_| several);
+    let conf = LoaderConf {
+        default: default.map(|pattern| format!("{}_*_{pattern}.efi", system.name)),
+        timeout: timeout(&system.kernel, boot.kernels.len()),
+        ..LoaderConf::default()
     };
-    let uki = assemble(&stub, &sections, inputs.contents).map_err(PlanError::Uki)?;
-    let uki_len = uki.len();
-    let uki_path = pintle_boot::loader::uki_path(&name);
     let tree = esp_tree(&EspFiles {
         arch: system.arch,
         systemd_boot: &files.systemd_boot,
-        images: &[(name, uki)],
-        conf: &LoaderConf::default(),
+        images: &images,
+        conf: &conf,
         time: Timestamp::from_secs(inputs.epoch),
     });
-    Ok(Efi { tree: tree.map_err(PlanError::Esp)?, uki_len, uki_path })
+    let uki = |(name, image): &(BootName, Blob)| (pintle_boot::loader::uki_path(name), image.len());
+    Ok(Efi { tree: tree.map_err(PlanError::Esp)?, ukis: images.iter().map(uki).collect() })
 }
 
 fn os_release(inputs: &Inputs<'_>) -> Result<Vec<u8>, PlanError> {
@@ -101,43 +118,53 @@ pub(crate) fn grub(boot: &BootFiles<'_>, root_number: usize, start: u64) -> Resu
     embed(&boot_img.map_err(PlanError::Grub)?, core, start).map_err(PlanError::Grub)
 }
 
-/// GRUB's menu and the initrd, in the root; the kernel is there already.
+/// GRUB's menu and the initrds, in the root; the kernels are there already.
 pub(crate) fn grub_files(
     inputs: &mut Inputs<'_>,
     boot: &BootFiles<'_>,
     cmdline: &Cmdline,
     identity: &Identity,
 ) -> Result<(), PlanError> {
-    let kernel = TreePath::new(format!("boot/vmlinuz-{}", boot.release));
-    let kernel = kernel.map_err(|error| PlanError::Root(error.into()))?;
-    if !matches!(inputs.root.get(&kernel).map(|inode| &inode.kind), Some(Kind::File(_))) {
-        return Err(PlanError::KernelMissing(kernel));
-    }
-    let initrd = format!("boot/initrd.img-{}", boot.release);
     let system = inputs.system;
     let title = format!("{} {}", system.name, system.version);
-    let entry = |id: &str, title: String, cmdline: Cmdline| MenuEntry {
-        id: id.to_owned(),
-        title,
-        kernel: kernel.to_string(),
-        initrd: boot.initrd.as_ref().map(|_| format!("/{initrd}")),
-        cmdline,
-    };
+    let mut entries = Vec::new();
+    for (number, kernel) in boot.kernels.iter().enumerate() {
+        let path = TreePath::new(format!("boot/vmlinuz-{}", kernel.release));
+        let path = path.map_err(|error| PlanError::Root(error.into()))?;
+        if !matches!(inputs.root.get(&path).map(|inode| &inode.kind), Some(Kind::File(_))) {
+            return Err(PlanError::KernelMissing(path));
+        }
+        let of = format!("{title}, Linux {}", kernel.release);
+        entries.push(MenuEntry {
+            id: if number == 0 { "system".to_owned() } else { format!("system-{}", kernel.release) },
+            title: if boot.kernels.len() > 1 { of } else { title.clone() },
+            kernel: path.to_string(),
+            initrd: kernel.initrd.as_ref().map(|_| format!("/{}", initrd_path(kernel))),
+            cmdline: cmdline.clone(),
+        });
+    }
     let rescue = Cmdline::parse(RESCUE).map_err(PlanError::Parameters)?;
-    let menu = Menu {
-        root_uuid: identity.of("root file system").to_string(),
-        entries: vec![
-            entry("system", title.clone(), cmdline.clone()),
-            entry("rescue", format!("{title} (rescue)"), cmdline.clone().followed_by(&rescue)),
-        ],
-    };
+    entries.extend(entries.first().cloned().map(|first| MenuEntry {
+        id: "rescue".to_owned(),
+        title: format!("{title} (rescue)"),
+        cmdline: cmdline.clone().followed_by(&rescue),
+        ..first
+    }));
+    let timeout = timeout(&system.kernel, boot.kernels.len());
+    let menu = Menu { root_uuid: identity.of("root file system").to_string(), timeout, entries };
     let text = menu.render().map_err(PlanError::Menu)?;
     let mut additions = Additions::to(&mut inputs.root, inputs.epoch);
-    additions.file("boot/grub/grub.cfg", pintle_model::Blob::inline(text.into_bytes()))?;
-    match &boot.initrd {
-        Some(blob) => additions.file(&initrd, blob.clone()),
-        None => Ok(()),
+    additions.file("boot/grub/grub.cfg", Blob::inline(text.into_bytes()))?;
+    for kernel in &boot.kernels {
+        if let Some(blob) = &kernel.initrd {
+            additions.file(&initrd_path(kernel), blob.clone())?;
+        }
     }
+    Ok(())
+}
+
+fn initrd_path(kernel: &KernelFiles) -> String {
+    format!("boot/initrd.img-{}", kernel.release)
 }
 
 /// A shell on the console although root has no password: who can choose a menu entry can edit it too.

@@ -40,8 +40,19 @@ pub enum PlanError {
         #[source]
         source: LinuxHeaderError,
     },
+    /// `kernel.default` matches nothing.
+    #[error(
+        "`kernel.default` is `{pattern}`, but no kernel of the image has such a release: there are {}",
+        .releases.join(", ")
+    )]
+    NoSuchKernel {
+        /// As asked for.
+        pattern: String,
+        /// Those of the image, newest first.
+        releases: Vec<String>,
+    },
     /// Kernel and modules would not fit each other.
-    #[error("the kernel image says it is {found}, its package calls it {release}")]
+    #[error("the kernel image says it is {found}, but it is installed as {release}")]
     Release {
         /// Of the package.
         release: String,

@@ -17,18 +17,25 @@ pub struct Inputs<'a> {
     pub contents: &'a dyn Contents,
 }
 
-/// A kernel and the ways to it.
+/// Kernels and the ways to them.
 pub struct BootFiles<'a> {
-    /// The kernel image.
-    pub kernel: Blob,
-    /// `uname -r` of it; the kernel is at `/boot/vmlinuz-RELEASE` of the root.
-    pub release: String,
-    /// The initrd; none where the kernel has all it needs built in.
-    pub initrd: Option<Blob>,
+    /// One at least, in any order.
+    pub kernels: Vec<KernelFiles>,
     /// For `image.uefi`.
     pub efi: Option<EfiFiles>,
     /// For `image.bios`.
     pub grub: Option<GrubFiles<'a>>,
+}
+
+/// A kernel.
+#[derive(Clone, Debug)]
+pub struct KernelFiles {
+    /// Its image.
+    pub image: Blob,
+    /// `uname -r` of it; the image is at `/boot/vmlinuz-RELEASE` of the root.
+    pub release: String,
+    /// The initrd; none where the kernel has all it needs built in.
+    pub initrd: Option<Blob>,
 }
 
 /// Files of systemd's boot packages.

@@ -14,13 +14,14 @@ mod boot;
 mod error;
 mod identity;
 mod input;
+mod kernels;
 mod lint;
 mod plan;
 mod write;
 
 pub use error::PlanError;
 pub use identity::Identity;
-pub use input::{BootFiles, EfiFiles, GrubFiles, Inputs};
+pub use input::{BootFiles, EfiFiles, GrubFiles, Inputs, KernelFiles};
 pub use lint::{Finding, Severity, lint};
-pub use plan::{Content, ImagePlan, PartitionPlan, Report, Role, plan};
+pub use plan::{BootEntry, Content, ImagePlan, PartitionPlan, Report, Role, plan};
 pub use write::{WriteError, Written, write};

@@ -92,7 +92,7 @@ fn table(plan: &ImagePlan, findings: &mut Findings) {
 
 fn esp(plan: &ImagePlan, findings: &mut Findings) {
     let Some((tree, options)) = &plan.content.esp else { return };
-    let uki = plan.report.uki.as_ref().map_or(0, |(_, len)| *len);
+    let uki = plan.report.kernels.iter().filter_map(|kernel| kernel.uki_size).max().unwrap_or(0);
     if uki > options.size {
         let (uki, size) = (Size(uki), Size(options.size));
         findings.error(format!("the unified kernel image has {uki}, the EFI system partition {size}"));
@@ -137,10 +137,8 @@ fn boot(plan: &ImagePlan, findings: &mut Findings) {
     }
     let (len, max) = (report.cmdline.len() as u64, u64::from(plan.cmdline_max));
     // GRUB puts `BOOT_IMAGE=PATH ` before it.
-    let grub = report
-        .kernel
-        .as_ref()
-        .map_or(0, |kernel| kernel.len() as u64 + "BOOT_IMAGE=/boot/vmlinuz- ".len() as u64);
+    let path = |release: &str| release.len() as u64 + "BOOT_IMAGE=/boot/vmlinuz- ".len() as u64;
+    let grub = report.kernels.iter().map(|kernel| path(&kernel.release)).max().unwrap_or(0);
     let len = if plan.content.bios.is_some() { len + grub } else { len };
     if len > max {
         findings.error(format!(

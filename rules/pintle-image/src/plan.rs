@@ -1,11 +1,12 @@
 use crate::additions::Additions;
 use crate::boot::{self, Efi};
+use crate::kernels;
 use crate::{Identity, Inputs, PlanError};
 use pintle_boot::cmdline::Cmdline;
 use pintle_boot::grub::Embedded;
 use pintle_disk::gpt::{self, ALIGN, PlaceError, Request, attributes, types};
 use pintle_fs::{ext4, vfat};
-use pintle_model::{Arch, PackageRole, Size, Timestamp, Tree};
+use pintle_model::{Arch, PackageRole, Size, Timestamp, Tree, TreePath};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -45,6 +46,17 @@ pub struct PartitionPlan {
     pub content: String,
 }
 
+/// One kernel of the boot menus.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BootEntry {
+    /// `uname -r`.
+    pub release: String,
+    /// Unified kernel image on the EFI system partition.
+    pub uki: Option<String>,
+    /// Its bytes.
+    pub uki_size: Option<u64>,
+}
+
 /// The plan as a report: what `NAME.json` beside an image says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
@@ -68,9 +80,11 @@ pub struct Report {
     pub root_free: u64,
     /// Kernel command line; empty without kernel.
     pub cmdline: String,
-    /// `uname -r`; none without kernel.
+    /// `uname -r` of the kernel that starts by itself; none without kernel.
     pub kernel: Option<String>,
-    /// Unified kernel image on the EFI system partition, with its length.
+    /// Every kernel: the one that starts by itself, then the others, newest first.
+    pub kernels: Vec<BootEntry>,
+    /// Unified kernel image of that kernel on the EFI system partition, with its length.
     pub uki: Option<(String, u64)>,
     /// Versions of the packages that only the boot chain is made from.
     pub boot_packages: BTreeMap<String, String>,
@@ -114,8 +128,11 @@ pub fn plan(mut inputs: Inputs<'_>) -> Result<ImagePlan, Vec<PlanError>> {
     let system = inputs.system;
     let identity = Identity::new(&system.name, &system.version);
     let root_partition = identity.of("root");
-    let boot = inputs.boot.take();
+    let mut boot = inputs.boot.take();
     let mut errors = Vec::new();
+    if let Some(boot) = &mut boot {
+        keep(kernels::order(&mut boot.kernels, system.kernel.default.as_deref()), &mut errors);
+    }
 
     let cmdline = keep(boot::cmdline(&inputs, root_partition), &mut errors).unwrap_or_default();
     let (mut bios, mut esp, mut cmdline_max) = (None, None, u32::MAX);
@@ -127,7 +144,9 @@ pub fn plan(mut inputs: Inputs<'_>) -> Result<ImagePlan, Vec<PlanError>> {
         if image.bios && system.arch != Arch::Amd64 {
             errors.push(PlanError::NoBios(system.arch));
         }
-        cmdline_max = keep(boot::check_kernel(&inputs, boot), &mut errors).unwrap_or_default();
+        let checked =
+            boot.kernels.iter().map(|kernel| keep(boot::check_kernel(&inputs, kernel), &mut errors));
+        cmdline_max = checked.collect::<Vec<_>>().into_iter().flatten().min().unwrap_or_default();
         if image.uefi {
             let missing = PlanError::NoBootFiles { option: "uefi", what: "systemd-boot" };
             let made = boot.efi.as_ref().ok_or(missing);
@@ -145,8 +164,8 @@ pub fn plan(mut inputs: Inputs<'_>) -> Result<ImagePlan, Vec<PlanError>> {
     if !errors.is_empty() {
         return Err(errors);
     }
-    let kernel = boot.map(|boot| boot.release);
-    let parts = Parts { kernel, cmdline, cmdline_max, bios, esp };
+    let releases = boot.into_iter().flat_map(|boot| boot.kernels).map(|kernel| kernel.release).collect();
+    let parts = Parts { releases, cmdline, cmdline_max, bios, esp };
     layout(inputs, &identity, parts).map_err(|error| vec![error])
 }
 
@@ -160,11 +179,24 @@ fn fits(embedded: Embedded) -> Result<Embedded, PlanError> {
 }
 
 struct Parts {
-    kernel: Option<String>,
+    /// The kernels in their order.
+    releases: Vec<String>,
     cmdline: Cmdline,
     cmdline_max: u32,
     bios: Option<Embedded>,
     esp: Option<Efi>,
+}
+
+impl Parts {
+    fn entries(&self) -> Vec<BootEntry> {
+        let ukis = self.esp.iter().flat_map(|esp| &esp.ukis).map(Some).chain(std::iter::repeat(None));
+        let entry = |(release, uki): (&String, Option<&(TreePath, u64)>)| BootEntry {
+            release: release.clone(),
+            uki: uki.map(|(path, _)| path.to_string()),
+            uki_size: uki.map(|(_, len)| *len),
+        };
+        self.releases.iter().zip(ukis).map(entry).collect()
+    }
 }
 
 /// Gives every partition its size and place.
@@ -207,6 +239,7 @@ fn layout(inputs: Inputs<'_>, identity: &Identity, parts: Parts) -> Result<Image
 
     let describe = |role| match role {
         Role::BiosBoot => "GRUB core image".to_owned(),
+        Role::Esp if parts.releases.len() > 1 => "vfat, systemd-boot and unified kernel images".to_owned(),
         Role::Esp => "vfat, systemd-boot and unified kernel image".to_owned(),
         Role::Root => format!("ext4, {} of {} blocks free", summary.free_blocks, summary.block_count),
     };
@@ -224,7 +257,8 @@ fn layout(inputs: Inputs<'_>, identity: &Identity, parts: Parts) -> Result<Image
             content: describe(*role),
         })
         .collect();
-    let uki = parts.esp.as_ref().map(|esp| (esp.uki_path.to_string(), esp.uki_len));
+    let kernels = parts.entries();
+    let uki = kernels.first().and_then(|first| first.uki.clone().zip(first.uki_size));
     let esp_start = partitions.iter().find(|partition| partition.role == Role::Esp).map(|esp| esp.start);
     let esp = parts.esp.zip(esp_size).zip(esp_start).map(|((esp, size), start)| {
         let options = vfat::Options {
@@ -248,8 +282,9 @@ fn layout(inputs: Inputs<'_>, identity: &Identity, parts: Parts) -> Result<Image
         root_uuid: root_options.uuid,
         partitions,
         root_free: summary.free_blocks.saturating_sub(summary.reserved_blocks) * 4096,
-        cmdline: if parts.kernel.is_some() { parts.cmdline.to_string() } else { String::new() },
-        kernel: parts.kernel,
+        cmdline: if kernels.is_empty() { String::new() } else { parts.cmdline.to_string() },
+        kernel: kernels.first().map(|first| first.release.clone()),
+        kernels,
         uki,
         boot_packages: boot_packages.map(|package| (package.name.clone(), package.version.clone())).collect(),
     };

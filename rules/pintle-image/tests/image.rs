@@ -143,6 +143,13 @@ fn the_report_says_what_is_where() {
       "root_free": 17571840,
       "cmdline": "root=PARTUUID=daf87af1-9baa-5937-ae30-6ac86dd86d54 rw console=tty0 console=ttyS0,115200",
       "kernel": "6.12.1-toy",
+      "kernels": [
+        {
+          "release": "6.12.1-toy",
+          "uki": "/EFI/Linux/toy_1.0.efi",
+          "uki_size": 74752
+        }
+      ],
       "uki": [
         "/EFI/Linux/toy_1.0.efi",
         74752
@@ -152,6 +159,63 @@ fn the_report_says_what_is_where() {
       }
     }
     "#);
+}
+
+/// A second kernel gets an entry of its own in both menus, and room; the chosen one comes first.
+#[test]
+fn several_kernels_have_an_entry_each() {
+    let (mut system, lock) = (toy::system(), toy::lock());
+    system.kernel.default = Some("6.12.*".into());
+    let inputs = || {
+        let mut inputs = toy::inputs(&system, &lock);
+        toy::add(&mut inputs.root, "boot/vmlinuz-6.18.2-toy", toy::program(Some("6.18.2-toy")));
+        inputs.boot.as_mut().unwrap().kernels.push(toy::kernel("6.18.2-toy"));
+        inputs
+    };
+    let text = |tree: &pintle_model::Tree, path: &str| match &tree.find(path).unwrap().kind {
+        pintle_model::Kind::File(blob) => String::from_utf8(blob.read(&NoContents, 9000).unwrap()).unwrap(),
+        other => panic!("{path}: {}", other.noun()),
+    };
+    let made = plan(inputs()).unwrap();
+    let kernels = made.report.kernels.iter().map(|kernel| (kernel.release.as_str(), kernel.uki.as_deref()));
+    assert_eq!(
+        kernels.collect::<Vec<_>>(),
+        [
+            ("6.12.1-toy", Some("/EFI/Linux/toy_1.0_6.12.1-toy.efi")),
+            ("6.18.2-toy", Some("/EFI/Linux/toy_1.0_6.18.2-toy.efi")),
+        ]
+    );
+    assert_eq!(made.report.kernel.as_deref(), Some("6.12.1-toy"));
+    let (esp, _) = made.content.esp.as_ref().unwrap();
+    insta::assert_snapshot!(text(esp, "loader/loader.conf"), @"
+    default toy_*_6.12.*.efi
+    timeout 3
+    console-mode keep
+    ");
+    let menu = text(&made.content.root, "boot/grub/grub.cfg");
+    let lines = menu
+        .lines()
+        .filter(|line| ["menuentry", "  initrd", "set"].iter().any(|word| line.starts_with(word)));
+    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @"
+    set timeout_style=menu
+    set timeout=3
+    set default=0
+    set fallback='1 2'
+    menuentry 'toy 1.0, Linux 6.12.1-toy' --id system {
+      initrd /boot/initrd.img-6.12.1-toy
+    menuentry 'toy 1.0, Linux 6.18.2-toy' --id system-6.18.2-toy {
+      initrd /boot/initrd.img-6.18.2-toy
+    menuentry 'toy 1.0 (rescue)' --id rescue {
+      initrd /boot/initrd.img-6.12.1-toy
+    ");
+    assert!(lint(&made, &NoContents).is_empty());
+
+    let (mut newest, lock) = (system.clone(), toy::lock());
+    (newest.kernel.default, newest.kernel.menu_timeout) = (None, Some(0));
+    let made = plan(pintle_image::Inputs { system: &newest, lock: &lock, ..inputs() }).unwrap();
+    assert_eq!(made.report.kernel.as_deref(), Some("6.18.2-toy"));
+    let (esp, _) = made.content.esp.as_ref().unwrap();
+    assert_eq!(text(esp, "loader/loader.conf"), "timeout 0\nconsole-mode keep\n");
 }
 
 #[test]
@@ -233,8 +297,8 @@ fn what_stops_a_plan_is_explained() {
         @"`image.size` is 70 MiB, the image needs 73 MiB at least (76546048 bytes)"
     );
     insta::assert_snapshot!(errors(&|s| s.image.esp_size = Some(Size::kib(100)), &keep), @"`image.esp_size` makes an EFI system partition of 1 MiB, its files need 3 MiB at least");
-    insta::assert_snapshot!(errors(&same, &|i| i.boot.as_mut().unwrap().release = "6.13".into()), @"
-    the kernel image says it is 6.12.1-toy, its package calls it 6.13
+    insta::assert_snapshot!(errors(&same, &|i| i.boot.as_mut().unwrap().kernels[0].release = "6.13".into()), @"
+    the kernel image says it is 6.12.1-toy, but it is installed as 6.13
     /boot/vmlinuz-6.13 is missing from the root: GRUB loads the kernel from there
     ");
     insta::assert_snapshot!(
@@ -272,7 +336,7 @@ fn the_linter_sees_what_is_wrong() {
             let big = Blob::sparse(40 << 20, vec![]).unwrap();
             tree.get_mut(&uki).unwrap().kind = pintle_model::Kind::File(big);
             options.size = 64 << 20;
-            p.report.uki = Some((uki.to_string(), 40 << 20));
+            p.report.kernels[0].uki_size = Some(40 << 20);
         }),
         @"warning: the EFI system partition has 23.0 MiB left, too little for a second unified kernel image of 40 MiB: an update will not fit beside the running system (raise `image.esp_size`)"
     );

@@ -31,7 +31,7 @@ fn text(system: &System, boot: &[String]) -> String {
     }
     let mut lists: Vec<[&str; 2]> = Vec::new();
     lists.extend(system.packages.iter().map(|name| ["package", name.as_str()]));
-    lists.extend(system.kernel.package.iter().map(|name| ["package", name.as_str()]));
+    lists.extend(system.kernel.all_packages().map(|name| ["package", name]));
     lists.extend(boot.iter().map(|name| ["boot", name.as_str()]));
     lists.extend(system.accept.iter().map(|accept| ["accept", accept.package.as_str()]));
     lists.sort_unstable();

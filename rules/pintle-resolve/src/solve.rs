@@ -77,7 +77,7 @@ pub enum Unsolvable {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestProblem {
     /// No suite has it.
-    #[error("no package `{name}` in {}{}", list(.suites, "", "or"), did_you_mean(.near))]
+    #[error("no package `{name}` in {}{}{}", list(.suites, "", "or"), did_you_mean(.near), elsewhere(name))]
     NoPackage {
         /// Its name.
         name: String,
@@ -93,6 +93,16 @@ pub enum RequestProblem {
         name: String,
         /// The packages.
         providers: Vec<String>,
+    },
+    /// The suite that is asked for is none of the system's.
+    #[error("no `{spec}`: the system takes nothing from {suite} (add it to `source.suites`: {} so far)", list(.suites, "", "and"))]
+    NoSuite {
+        /// What was asked for.
+        spec: String,
+        /// Its suite.
+        suite: String,
+        /// Those of the system.
+        suites: Vec<String>,
     },
     /// The pinned version or suite does not have it.
     #[error("no `{spec}`: there is {}", list(.have, "", "and"))]
@@ -124,6 +134,15 @@ pub(crate) fn list(words: &[String], quote: &str, conjunction: &str) -> String {
 
 fn did_you_mean(near: &[String]) -> String {
     if near.is_empty() { String::new() } else { format!("; did you mean {}?", list(near, "`", "or")) }
+}
+
+/// Where packages of that kind are, other than in `main`.
+fn elsewhere(name: &str) -> &'static str {
+    if name.starts_with("firmware-") || name.ends_with("-microcode") {
+        "; firmware is in the component `non-free-firmware` (`source.components`)"
+    } else {
+        ""
+    }
 }
 
 /// Finds packages that answer the request and can be installed together.
@@ -191,6 +210,12 @@ struct Wanted<'a> {
 impl<'a> Wanted<'a> {
     fn find(universe: &Universe<'a>, spec: &PackageSpec) -> Result<Self, RequestProblem> {
         let Some(id) = universe.find(&spec.name) else { return Self::find_provider(universe, spec) };
+        if let Pin::Suite(suite) = &spec.pin
+            && !universe.suites().contains(&suite.as_str())
+        {
+            let suites = universe.suites().iter().map(ToString::to_string).collect();
+            return Err(RequestProblem::NoSuite { spec: spec.to_string(), suite: suite.clone(), suites });
+        }
         let fits = |offer: &Offer<'a>| match &spec.pin {
             Pin::Best => true,
             Pin::Version(version) => offer.record.version.as_str() == version,

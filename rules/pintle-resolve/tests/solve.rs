@@ -317,6 +317,24 @@ nginx-common 1.26-3
 "#);
 }
 
+/// What a kernel of backports needs is taken from there only as far as no other suite has it.
+#[test]
+fn a_kernel_of_backports_leaves_the_rest_alone() {
+    let kernel = |version: &str, suffix: &str| {
+        toy()
+            .package(&format!("linux-image-cloud {version} depends: linux-image-{version}, linux-base"))
+            .package(&format!("linux-image-{version} {version} depends: linux-base (>= 4)"))
+            .package(&format!("linux-base 4{suffix} arch: all"))
+    };
+    let suites = [("trixie", 500, kernel("6.12", "")), ("trixie-backports", 100, kernel("6.18", "~bpo13"))];
+    insta::assert_snapshot!(answer(&suites, &request("linux-image-cloud/trixie-backports")), @r#"
+linux-base 4
+linux-image-6.18 6.18
+linux-image-cloud 6.18
+"#);
+    insta::assert_snapshot!(answer(&suites, &request("linux-image-cloud/sid")), @"no `linux-image-cloud/sid`: the system takes nothing from sid (add it to `source.suites`: trixie and trixie-backports so far)");
+}
+
 #[test]
 fn impossible_requests_are_all_named() {
     let archive = toy()
@@ -324,13 +342,14 @@ fn impossible_requests_are_all_named() {
         .package("libssl3t64 3")
         .package("exim 4 provides: mta")
         .package("postfix 3 provides: mta");
-    insta::assert_snapshot!(ask(&archive, "ngnix libssl3 zzz mta nginx=2 nginx/sid"), @r#"
+    insta::assert_snapshot!(ask(&archive, "ngnix libssl3 zzz mta nginx=2 nginx/sid firmware-realtek"), @r#"
 no package `ngnix` in trixie; did you mean `nginx`?
 no package `libssl3` in trixie; did you mean `libssl3t64`?
 no package `zzz` in trixie
 `mta` is provided by several packages: ask for one of `exim` or `postfix`
 no `nginx=2`: there is 1 in trixie
-no `nginx/sid`: there is 1 in trixie
+no `nginx/sid`: the system takes nothing from sid (add it to `source.suites`: trixie so far)
+no package `firmware-realtek` in trixie; firmware is in the component `non-free-firmware` (`source.components`)
 "#);
     insta::assert_snapshot!(ask(&archive, "nginx=1 nginx"), @"nginx 1");
     insta::assert_snapshot!(answer(&three_suites(), &request("nginx=1.26-3 nginx/trixie-backports")), @"`nginx=1.26-3` and `nginx=1.28-1~bpo13+1` are both asked for");

@@ -4,7 +4,7 @@ use crate::supply::Supply;
 use crate::unpack::Unpacked;
 use pintle_assemble::initrd::{self, InitrdError, InitrdOptions, Root};
 use pintle_boot::grub::Files;
-use pintle_image::{BootFiles, EfiFiles, GrubFiles};
+use pintle_image::{BootFiles, EfiFiles, GrubFiles, KernelFiles};
 use pintle_model::{Blob, Contents, Hasher, Kind, System, Timestamp, Tree, TreePath, WriteAll};
 use pintle_package::EntryKind;
 use pintle_world::atomic::AtomicError;
@@ -15,7 +15,7 @@ use std::io;
 #[must_use]
 pub fn boot_packages(system: &System) -> Vec<&'static str> {
     let mut packages = Vec::new();
-    if system.kernel.package.is_some() {
+    if system.kernel.is_wanted() {
         if system.image.bios {
             packages.push("grub-pc-bin");
         }
@@ -30,16 +30,10 @@ pub fn boot_packages(system: &System) -> Vec<&'static str> {
 #[derive(Debug, thiserror::Error)]
 pub enum BootError {
     /// No kernel in the tree, though the definition names its package.
-    #[error("package {package} brought no kernel: there is no /boot/vmlinuz-*")]
+    #[error("{packages} brought no kernel: there is no /boot/vmlinuz-*")]
     NoKernel {
-        /// The kernel package of the definition.
-        package: String,
-    },
-    /// Several kernels.
-    #[error("several kernels are installed ({releases}); one is needed to boot")]
-    SeveralKernels {
-        /// Their releases.
-        releases: String,
+        /// The kernel packages of the definition.
+        packages: String,
     },
     /// A boot package lacks a file.
     #[error("package {package} has no {path}")]
@@ -78,35 +72,40 @@ pub(super) fn files<'a>(
     supply: &Supply<'_>,
     epoch: Timestamp,
 ) -> Result<Option<BootFiles<'a>>, BootError> {
-    let Some(package) = &system.kernel.package else { return Ok(None) };
-    let (release, kernel) = kernel(tree, package)?;
-    let options = InitrdOptions {
-        arch: system.arch,
-        kernel_version: release.clone(),
-        root: Root::CommandLine { file_system: "ext4".to_owned() },
-        modules: system.kernel.initrd_modules.clone(),
-        epoch,
-    };
-    let initrd = initrd::assemble(tree, supply.store, &options)?;
-    let initrd = Some(pack(&initrd, supply)?);
+    if !system.kernel.is_wanted() {
+        return Ok(None);
+    }
+    let mut kernels = Vec::new();
+    for (release, image) in images(tree, system)? {
+        let options = InitrdOptions {
+            arch: system.arch,
+            kernel_version: release.clone(),
+            root: Root::CommandLine { file_system: "ext4".to_owned() },
+            modules: system.kernel.initrd_modules.clone(),
+            may_lack_modules: system.kernel.own.contains(&release),
+            epoch,
+        };
+        let initrd = initrd::assemble(tree, supply.store, &options)?;
+        kernels.push(KernelFiles { image, release, initrd: Some(pack(&initrd, supply)?) });
+    }
     let efi = if system.image.uefi { Some(efi_files(system, packages)?) } else { None };
     let grub = system.image.bios.then_some(GrubFiles { files: grub });
-    Ok(Some(BootFiles { kernel, release, initrd, efi, grub }))
+    Ok(Some(BootFiles { kernels, efi, grub }))
 }
 
-/// The release and the image of the only kernel in `/boot`.
-fn kernel(tree: &Tree, package: &str) -> Result<(String, Blob), BootError> {
+/// Release and image of every kernel in `/boot`.
+fn images(tree: &Tree, system: &System) -> Result<Vec<(String, Blob)>, BootError> {
     let mut found = Vec::new();
     for (name, id) in tree.children(&TreePath::literal("boot")) {
         if let (Some(release), Kind::File(blob)) = (name.strip_prefix(b"vmlinuz-"), &tree.inode(id).kind) {
             found.push((String::from_utf8_lossy(release).into_owned(), blob.clone()));
         }
     }
-    if found.len() > 1 {
-        let releases = found.iter().map(|(release, _)| release.as_str()).collect::<Vec<_>>().join(", ");
-        return Err(BootError::SeveralKernels { releases });
+    if found.is_empty() {
+        let packages = system.kernel.all_packages().collect::<Vec<_>>().join(", ");
+        return Err(BootError::NoKernel { packages });
     }
-    found.pop().ok_or_else(|| BootError::NoKernel { package: package.to_owned() })
+    Ok(found)
 }
 
 /// The initrd as the kernel takes it: cpio, packed with zstd. Packing takes seconds and its input rarely changes, so

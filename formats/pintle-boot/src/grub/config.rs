@@ -34,6 +34,8 @@ pub const MODULES: &[&str] = &[
 pub struct Menu {
     /// UUID of the file system that holds the kernels, as `blkid` shows it.
     pub root_uuid: String,
+    /// Seconds the menu is shown; 0: the first entry starts at once.
+    pub timeout: u32,
     /// The first starts at once; the others are tried in turn when one before fails to load.
     pub entries: Vec<MenuEntry>,
 }
@@ -83,6 +85,8 @@ impl Menu {
         let write = |text: &mut String, line: std::fmt::Arguments<'_>| {
             text.write_fmt(line).expect("invariant: a String takes every write");
         };
+        let style = if self.timeout == 0 { "hidden" } else { "menu" };
+        write(&mut text, format_args!("set timeout_style={style}\nset timeout={}\n", self.timeout));
         text.push_str("set default=0\n");
         if !others.is_empty() {
             write(&mut text, format_args!("set fallback={}\n", quote(&others.join(" "))?));
@@ -113,8 +117,6 @@ if serial --unit=0 --speed=115200; then
   terminal_input console serial
   terminal_output console serial
 fi
-set timeout_style=hidden
-set timeout=0
 ";
 
 /// One word for GRUB's script language (GNU GRUB manual, 6.2 "Quoting").
@@ -153,7 +155,11 @@ mod tests {
             initrd: Some("/boot/initrd.img-6.12".into()),
             cmdline: Cmdline::parse(&format!("root=PARTUUID=1-2 {parameters}{more}")).unwrap(),
         };
-        Menu { root_uuid: "aa-bb".into(), entries: vec![entry("demo", ""), entry("rescue", " rescue")] }
+        Menu {
+            root_uuid: "aa-bb".into(),
+            timeout: 0,
+            entries: vec![entry("demo", ""), entry("rescue", " rescue")],
+        }
     }
 
     #[test]

@@ -47,8 +47,11 @@ pub(super) fn add(build: &mut Build<'_>, file_system: &str) -> Result<(), Initrd
 fn copy_module(build: &mut Build<'_>, dir: &TreePath, module: &Module) -> Result<(), InitrdError> {
     build.copy(&dir.join(&module.path)?)?;
     for name in module.info.values("firmware") {
-        // Much of it is for hardware variants, and packaged apart: taken where it is there.
-        build.copy(&literal("usr/lib/firmware").join(name)?)?;
+        // Much of it is for hardware variants, and packaged apart: taken where it is there. The kernel looks for
+        // compressed files too (CONFIG_FW_LOADER_COMPRESS).
+        for suffix in [&b""[..], b".zst", b".xz"] {
+            build.copy(&literal("usr/lib/firmware").join([name, suffix].concat())?)?;
+        }
     }
     Ok(())
 }

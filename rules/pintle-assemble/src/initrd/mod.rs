@@ -30,6 +30,8 @@ pub struct InitrdOptions {
     /// Kernel modules to add to the usual ones, by name. It is an error when the kernel has one neither as a module
     /// nor built in.
     pub modules: Vec<String>,
+    /// The kernel may have no modules at all: somebody built it with everything it needs.
+    pub may_lack_modules: bool,
     /// Time of generated files.
     pub epoch: Timestamp,
 }
@@ -62,11 +64,16 @@ pub fn assemble(
     units::add(&mut build)?;
     let Root::CommandLine { file_system } = &options.root;
     libraries::add(&mut build)?;
-    kernel::add(&mut build, file_system)?;
-    etc::groups(&mut build)?;
     let dir = kernel::directory(&options.kernel_version)?;
+    let modular = system.get(&dir).is_some() || !options.may_lack_modules || !options.modules.is_empty();
+    if modular {
+        kernel::add(&mut build, file_system)?;
+    }
+    etc::groups(&mut build)?;
     let mut tree = build.finish();
-    modules::index(&mut tree, contents, &dir, options.epoch).map_err(InitrdError::Modules)?;
+    if modular {
+        modules::index(&mut tree, contents, &dir, options.epoch).map_err(InitrdError::Modules)?;
+    }
     Ok(tree)
 }
 

@@ -1,6 +1,6 @@
 //! A system small enough to read: a root of a dozen files, a kernel and a stub that are only headers.
 
-use pintle_image::{BootFiles, EfiFiles, GrubFiles, Inputs};
+use pintle_image::{BootFiles, EfiFiles, GrubFiles, Inputs, KernelFiles};
 use pintle_model::{
     Arch, Attrs, Blob, Debian, Digest, Image, Kernel, Kind, LOCK_SCHEMA, Lock, LockedPackage, NoContents,
     Origin, PackageRole, SYSTEM_SCHEMA, Size, Source, System, Tree, TreePath, Units,
@@ -89,7 +89,7 @@ pub(crate) fn system() -> System {
         kernel: Kernel {
             package: Some("linux-image-toy".into()),
             parameters: vec!["console=tty0".into(), "console=ttyS0,115200".into()],
-            initrd_modules: vec![],
+            ..Kernel::default()
         },
         image: Image { free: Size::mib(16), ..Image::default() },
         files: vec![],
@@ -123,11 +123,14 @@ pub(crate) fn lock() -> Lock {
     }
 }
 
+pub(crate) fn kernel(release: &str) -> KernelFiles {
+    let initrd = (0..70_000u32).map(|n| (n / 7) as u8).collect::<Vec<_>>();
+    KernelFiles { image: program(Some(release)), release: release.into(), initrd: Some(Blob::inline(initrd)) }
+}
+
 pub(crate) fn boot() -> BootFiles<'static> {
     BootFiles {
-        kernel: program(Some(RELEASE)),
-        release: RELEASE.into(),
-        initrd: Some(Blob::inline((0..70_000u32).map(|n| (n / 7) as u8).collect::<Vec<_>>())),
+        kernels: vec![kernel(RELEASE)],
         efi: Some(EfiFiles { stub: program(None), systemd_boot: Blob::inline(*b"systemd-boot") }),
         grub: Some(GrubFiles { files: &grub }),
     }

@@ -28,7 +28,9 @@ pub enum ModulesError {
         source: ElfError,
     },
     /// A module is compressed; unpacking a package decompresses its modules.
-    #[error("{0} is compressed: only plain .ko files can be indexed")]
+    #[error(
+        "{0} is compressed: only plain .ko files can be indexed; unpack yours (`unxz`, `unzstd`, `gunzip`)"
+    )]
     Compressed(TreePath),
     /// Modules need each other in a circle, so none can be loaded first.
     #[error("kernel modules of {dir} depend on each other in a circle: {}", .modules.join(", "))]

@@ -64,7 +64,7 @@ fn said(files: &Files, expected: Digest) -> String {
 #[test]
 fn a_folder_is_compared_to_the_last_layer() {
     let (mut files, digest) = plain();
-    insta::assert_snapshot!(said(&files, digest), @"good: 1 layers, 2000041 bytes");
+    insta::assert_snapshot!(said(&files, digest), @"good: 1 layers, 2000040 bytes");
     let layer = files.iter().find(|(_, bytes)| bytes.len() == 2_000_000).unwrap().0.clone();
     files.get_mut(&layer).unwrap()[1_999_999] ^= 1;
     assert!(said(&files, digest).ends_with("and 2000000 bytes: it is damaged"));
@@ -103,8 +103,8 @@ fn an_index_leads_to_the_image_of_the_machine() {
     let media = "\"mediaType\": \"application/vnd.oci.image.index.v1+json\"";
     blobs.extend(layout(&[format!("{index}, {media}")]));
     blobs.remove(&format!("blobs/sha256/{}", named(&theirs).hex())).unwrap();
-    assert_eq!(said(&blobs, named(&index)), "good: 1 layers, 2000041 bytes");
-    assert_eq!(said(&blobs, named(&ours)), "good: 1 layers, 2000041 bytes");
+    assert_eq!(said(&blobs, named(&index)), "good: 1 layers, 2000040 bytes");
+    assert_eq!(said(&blobs, named(&ours)), "good: 1 layers, 2000040 bytes");
     assert!(said(&blobs, named(&theirs)).starts_with("it holds sha256:"));
 }
 
@@ -118,7 +118,7 @@ fn other_images_are_refused() {
     };
     insta::assert_snapshot!(said(&without("oci-layout"), digest), @"it has no `oci-layout`: it is no OCI image layout");
     insta::assert_snapshot!(said(&without("index.json"), digest), @"it has no `index.json`: it is no OCI image layout");
-    insta::assert_snapshot!(said(&layout(&[]), digest), @"it holds no image, not the image sha256:");
+    assert!(said(&layout(&[]), digest).starts_with("it holds no image, not the image sha256:"));
     let mut blobs = Files::new();
     let foreign = image(&mut blobs, "arm64");
     blobs.extend(layout(std::slice::from_ref(&foreign)));

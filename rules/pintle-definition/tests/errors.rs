@@ -51,13 +51,13 @@ fn unknown_module() {
       = help: did you mean `nginx`?
       = doc: nginx (record): The web server nginx: static sites and proxies. Debian's default site is switched off.
     "#);
-    insta::assert_snapshot!(wrong("[postgresql]\nversion = 17\n"), @r#"
-    error: unknown option `postgresql`
+    insta::assert_snapshot!(wrong("[mongodb]\nversion = 17\n"), @r#"
+    error: unknown option `mongodb`
      --> system.toml:2:2
       |
-    2 | [postgresql]
-      |  ^^^^^^^^^^ the definition has no such option or module
-      = help: options here: name, version, arch, import, source, image, accept, base, files, network, nginx, packages, services, ssh, time, units, users
+    2 | [mongodb]
+      |  ^^^^^^^ the definition has no such option or module
+      = help: options here: name, version, arch, import, source, image, accept, base, chrony, files, haproxy, network, nginx, node-exporter, packages, podman, postgresql, redis, services, ssh, time, units, users
       = doc: What stands at the top of a definition: the system's name, where its packages come from, and the shape of its image.
     "#);
 }

@@ -73,7 +73,11 @@ fn the_chosen_one_starts_by_bios() {
     let generic = kernels[0]["release"].as_str().unwrap();
     assert!(generic.ends_with("+deb13-amd64"), "{generic}");
     assert_eq!(kernels[1]["release"].as_str().unwrap(), built.own);
-    assert!(built.manifest["findings"].as_array().is_some_and(Vec::is_empty), "{}", built.manifest["findings"]);
+    assert!(
+        built.manifest["findings"].as_array().is_some_and(Vec::is_empty),
+        "{}",
+        built.manifest["findings"]
+    );
     let said = boot(&["--firmware", "bios"], &built.image, WHICH);
     assert_eq!(said.lines().collect::<Vec<_>>(), ["running", generic, "1"]);
 }

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use pintle_package::elf::{Class, DlopenPriority, Elf, ElfError, Limits, ObjectKind, dlopen_entries, notes};
+use pintle_package::elf::{
+    Class, DlopenPriority, Elf, ElfError, Limits, ObjectKind, dlopen_entries, failing_library, notes,
+};
 use pintle_package::modinfo::{Modinfo, Symbols, module_name, normal_alias};
 use proptest::prelude::*;
 use std::process::Command;
@@ -51,6 +53,60 @@ fn programs_and_libraries_read_as_readelf_reads_them() {
     }
     let own = std::env::current_exe().unwrap();
     check_against_readelf(own.to_str().unwrap());
+}
+
+/// Those that `readelf` lists as undefined, by the library that its version table names.
+#[test]
+fn imports_are_those_readelf_lists() {
+    for path in ["/usr/bin/kmod", "/usr/bin/openssl"] {
+        let bytes = std::fs::read(path).unwrap();
+        let imports = Elf::open(&bytes, Limits::default()).unwrap().imports().unwrap();
+        let judged = readelf(&["-W", "--dyn-syms", path]);
+        let undefined = judged.lines().filter(|line| line.contains(" UND ") && line.contains('@')).count();
+        assert_eq!(imports.len(), undefined, "{path}");
+        for import in &imports {
+            let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+            let wanted = format!(" UND {}@{} ", text(&import.name), text(&import.version));
+            let line = judged.lines().find(|line| format!("{line} ").contains(&wanted));
+            assert_eq!(line.unwrap().contains(" FUNC "), import.function, "{path}: {wanted}");
+        }
+        let libraries = judged_needs(path);
+        assert!(imports.iter().all(|import| libraries.contains(&import.library)), "{path}");
+    }
+}
+
+fn judged_needs(path: &str) -> Vec<Vec<u8>> {
+    bracketed(&readelf(&["-d", "-W", path]), "(NEEDED)")
+}
+
+/// The dynamic loader links kmod, all symbols at once, with a libcrypto that only fails; what needs no cryptography
+/// works, and what does fails without a crash.
+#[test]
+fn the_loader_takes_a_failing_library_for_the_real_one() {
+    let bytes = std::fs::read("/usr/bin/kmod").unwrap();
+    let elf = Elf::open(&bytes, Limits::default()).unwrap();
+    let imports = elf.imports().unwrap();
+    let crypto = imports.into_iter().filter(|import| import.library == b"libcrypto.so.3");
+    let functions: std::collections::BTreeSet<_> =
+        crypto.map(|import| (import.name, import.version)).collect();
+    assert!(functions.len() > 10);
+    let library = failing_library(b"libcrypto.so.3", elf.class(), elf.machine(), &functions).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("libcrypto.so.3");
+    std::fs::write(&path, library).unwrap();
+    let run = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(arguments).env("LD_LIBRARY_PATH", folder.path()).env("LD_BIND_NOW", "1");
+        let output = command.output().unwrap();
+        (output.status, String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+    };
+    let (status, text) = run("/usr/bin/ldd", &["-r", "/usr/bin/kmod"]);
+    let taken = format!("libcrypto.so.3 => {}", path.display());
+    assert!(status.success() && text.contains(&taken) && !text.contains("undefined"), "{text}");
+    let (status, text) = run("/usr/bin/kmod", &["--version"]);
+    assert!(status.success() && text.starts_with("kmod version"), "{text}");
+    let text = readelf(&["-W", "-l", "-d", "-D", "-s", path.to_str().unwrap()]);
+    assert!(text.contains("PKCS7_free") && !text.contains("Warning"), "{text}");
 }
 
 #[test]

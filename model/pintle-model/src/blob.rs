@@ -166,6 +166,25 @@ pub trait Contents: Sync {
     /// # Errors
     /// Any I/O error; [`io::ErrorKind::UnexpectedEof`] when the source is shorter.
     fn read_exact_at(&self, source: SourceId, offset: u64, out: &mut [u8]) -> io::Result<()>;
+
+    /// What was kept under `key` by [`Contents::keep_derived`].
+    ///
+    /// # Errors
+    /// Of reading it.
+    fn derived(&self, key: &Digest) -> io::Result<Option<Blob>> {
+        let _ = key;
+        Ok(None)
+    }
+
+    /// Keeps bytes that are dear to make, for the next build. `key` is a digest of everything they are made from, the
+    /// code that makes them included. Without a place to keep them they stay in memory.
+    ///
+    /// # Errors
+    /// Of writing.
+    fn keep_derived(&self, key: &Digest, bytes: Vec<u8>) -> io::Result<Blob> {
+        let _ = key;
+        Ok(Blob::inline(bytes))
+    }
 }
 
 /// For trees whose bytes are all in memory.

@@ -8,6 +8,7 @@ use generate_host::elf::{Linked, linked, module};
 use generate_host::{add, bytes, link};
 use pintle_assemble::initrd::{InitrdError, InitrdOptions, Root, assemble};
 use pintle_model::{Arch, Kind, NoContents, Timestamp, Tree, TreePath};
+use pintle_package::elf::{Elf, Limits};
 
 const KERNEL: &str = "usr/lib/modules/6.12.0-test";
 const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
@@ -90,7 +91,9 @@ fn system() -> (Tree, usize) {
     let dlopen = r#"[{"soname":["libkmod.so.3","libkmod.so.2"],"feature":"kmod","priority":"recommended"},
         {"soname":["libbpf.so.1"],"feature":"bpf"}]"#;
     add(&mut tree, &format!("{LIB}/systemd/libshared.so"), library(&["libm.so.6"], Some(dlopen)));
-    add(&mut tree, &format!("{LIB}/libm.so.6"), library(&[], None));
+    add(&mut tree, &format!("{LIB}/libm.so.6"), library(&["libcrypto.so.3"], None));
+    // Real ones are large, and nothing calls them.
+    add(&mut tree, &format!("{LIB}/libcrypto.so.3"), [library(&[], None), vec![0; 1 << 20]].concat());
     add(&mut tree, "usr/lib/libkmod.so.2.5", library(&[], None));
     link(&mut tree, "usr/lib/libkmod.so.2", "libkmod.so.2.5");
     // Of another machine, and found first.
@@ -239,6 +242,7 @@ fn the_names_are_pinned() {
     /usr/lib/udev/scsi_id 644 file
     /usr/lib/x86_64-linux-gnu/ld-2.so 644 file
     /usr/lib/x86_64-linux-gnu/libc.so.6 644 file
+    /usr/lib/x86_64-linux-gnu/libcrypto.so.3 644 file
     /usr/lib/x86_64-linux-gnu/libm.so.6 644 file
     /usr/lib/x86_64-linux-gnu/systemd/libcore.so 644 file
     /usr/lib/x86_64-linux-gnu/systemd/libshared.so 644 file
@@ -247,6 +251,17 @@ fn the_names_are_pinned() {
     /usr/sbin/sulogin 644 file
     /var/run -> ../run
     ");
+}
+
+#[test]
+fn a_library_that_only_fails_stands_in_for_one_that_is_never_called() {
+    let (system, _) = system();
+    let initrd = assemble(&system, &NoContents, &options()).unwrap();
+    let inode = initrd.find(&format!("/{LIB}/libcrypto.so.3")).unwrap();
+    let Kind::File(blob) = &inode.kind else { panic!("{inode:?}") };
+    let bytes = blob.read(&NoContents, 8192).unwrap();
+    let soname = Elf::open(&bytes, Limits::default()).unwrap().dynamic().unwrap().unwrap().soname;
+    assert_eq!(soname.as_deref(), Some(&b"libcrypto.so.3"[..]));
 }
 
 #[test]

@@ -6,14 +6,18 @@
 
 mod dynamic;
 mod format;
+mod imports;
 mod note;
 mod read;
+mod stub;
 mod symbols;
 
 pub use dynamic::Dynamic;
 pub use format::{Class, ObjectKind};
+pub use imports::Import;
 pub use note::{DlopenEntry, DlopenPriority, Note, dlopen_entries, notes};
 pub use read::{BlobSource, Elf, Section, Source};
+pub use stub::{Versioned, failing_library};
 
 pub(crate) use format::c_string;
 pub(crate) use symbols::SymbolTable;

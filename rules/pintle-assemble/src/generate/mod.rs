@@ -3,6 +3,7 @@
 
 pub mod catalog;
 pub mod certificates;
+mod derived;
 mod drop_in;
 pub mod hwdb;
 pub mod ldcache;

@@ -44,7 +44,18 @@ pub(crate) fn put_with_mode(
     epoch: Timestamp,
     by: &str,
 ) -> Result<(), PlaceError> {
-    put_kind(tree, path, (Kind::File(Blob::inline(bytes)), mode), epoch, by)
+    put_blob(tree, path, (Blob::inline(bytes), mode), epoch, by)
+}
+
+/// As [`put_with_mode`], with bytes that may be kept elsewhere.
+pub(crate) fn put_blob(
+    tree: &mut Tree,
+    path: &TreePath,
+    (blob, mode): (Blob, u16),
+    epoch: Timestamp,
+    by: &str,
+) -> Result<(), PlaceError> {
+    put_kind(tree, path, (Kind::File(blob), mode), epoch, by)
 }
 
 /// Puts a symbolic link at exactly `path`, in place of a file or link that is there.

@@ -1,8 +1,10 @@
 use super::InitrdError;
 use super::build::Build;
-use super::needs::DLOPEN;
+use super::needs::{DLOPEN, NEVER_CALLED};
 use pintle_model::{Kind, TreePath};
-use pintle_package::elf::{BlobSource, Class, DlopenPriority, Elf, ElfError, Limits};
+use pintle_package::elf::{
+    BlobSource, Class, DlopenPriority, Elf, ElfError, Limits, Versioned, failing_library,
+};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What one ELF file asks for.
@@ -14,6 +16,8 @@ struct Wants {
     opened: Vec<Vec<Vec<u8>>>,
     search: Vec<Vec<u8>>,
     machine: (Class, u16),
+    /// Functions that only a library of [`NEVER_CALLED`] has to have, by library.
+    spared: BTreeMap<Vec<u8>, BTreeSet<Versioned>>,
 }
 
 /// Copies the loaders and libraries of all programs copied so far, and theirs.
@@ -21,6 +25,29 @@ pub(super) fn add(build: &mut Build<'_>) -> Result<(), InitrdError> {
     let mut known = BTreeMap::new();
     while let Some(program) = build.fresh.pop() {
         add_for(build, program, &mut known)?;
+    }
+    stand_ins(build, &known)
+}
+
+/// Writes the libraries that stand in for those of [`NEVER_CALLED`] which somebody is linked with.
+fn stand_ins(build: &mut Build<'_>, known: &BTreeMap<TreePath, Option<Wants>>) -> Result<(), InitrdError> {
+    let mut wanted: BTreeMap<&Vec<u8>, (&TreePath, &Wants, BTreeSet<Versioned>)> = BTreeMap::new();
+    for (path, wants) in known.iter().filter_map(|(path, wants)| Some((path, wants.as_ref()?))) {
+        for (library, functions) in &wants.spared {
+            let entry = wanted.entry(library).or_insert_with(|| (path, wants, BTreeSet::new()));
+            entry.2.extend(functions.iter().cloned());
+        }
+    }
+    for (library, (by, wants, functions)) in wanted {
+        let (class, machine) = wants.machine;
+        let path = find(build, by, wants, library).ok_or_else(|| missing(by, library))?;
+        let path = build.system.resolve(&path)?;
+        // Somebody else needs the real one: it serves all.
+        if build.tree.get(&path).is_some() {
+            continue;
+        }
+        let made = failing_library(library, class, machine, &functions);
+        build.write(&path, 0o644, made.ok_or_else(|| missing(by, library))?)?;
     }
     Ok(())
 }
@@ -42,7 +69,7 @@ fn add_for(
         let interpreter = wants.interpreter.iter().map(|name| vec![name.clone()]);
         let needed = wants.needed.iter().map(|name| vec![name.clone()]);
         for names in interpreter.chain(needed).chain(wants.opened.iter().cloned()) {
-            if names.iter().any(|name| loaded.contains(name)) {
+            if names.iter().any(|name| loaded.contains(name) || wants.spared.contains_key(name)) {
                 continue;
             }
             let found = names.iter().find_map(|name| Some((name, find(build, &path, wants, name)?)));
@@ -78,6 +105,7 @@ fn read(build: &Build<'_>, path: &TreePath) -> Result<Option<Wants>, InitrdError
         });
         Ok(Some(Wants {
             interpreter: elf.interpreter()?,
+            spared: spared(&elf, &dynamic.needed)?,
             needed: dynamic.needed,
             opened: opened.map(|entry| entry.soname.into_iter().map(String::into_bytes).collect()).collect(),
             search: if dynamic.runpath.is_empty() { dynamic.rpath } else { dynamic.runpath },
@@ -85,6 +113,26 @@ fn read(build: &Build<'_>, path: &TreePath) -> Result<Option<Wants>, InitrdError
         }))
     };
     read().map_err(|source| InitrdError::Elf { path: path.clone(), source })
+}
+
+/// What `elf` takes from libraries of [`NEVER_CALLED`]. Data cannot be made up, and where "no" might mean "equal",
+/// failing would not be safe: then the real library is taken.
+fn spared(elf: &Elf<'_>, needed: &[Vec<u8>]) -> Result<BTreeMap<Vec<u8>, BTreeSet<Versioned>>, ElfError> {
+    let never = |name: &[u8]| NEVER_CALLED.iter().any(|(library, _)| library.as_bytes() == name);
+    let mut spared: BTreeMap<Vec<u8>, BTreeSet<Versioned>> = BTreeMap::new();
+    if elf.class() != Class::Elf64 || !needed.iter().any(|name| never(name)) {
+        return Ok(spared);
+    }
+    spared.extend(needed.iter().filter(|name| never(name)).map(|name| (name.clone(), BTreeSet::new())));
+    for import in elf.imports()?.into_iter().filter(|import| never(&import.library)) {
+        let compares = import.name.windows(3).any(|part| part.eq_ignore_ascii_case(b"cmp"));
+        if !import.function || compares {
+            spared.remove(&import.library);
+        } else if let Some(functions) = spared.get_mut(&import.library) {
+            functions.insert((import.name, import.version));
+        }
+    }
+    Ok(spared)
 }
 
 /// Looks where ld.so does (ld.so(8)): the file's own path, then the default directories, Debian's included.

@@ -131,6 +131,14 @@ pub(super) const WANTS: &[(&str, &str)] = &[
 /// that no disk of ours needs.
 pub(super) const DLOPEN: &[(&str, &str)] = &[("kmod", "udevd and systemd-modules-load load modules with it")];
 
+/// Libraries that programs of the initrd are linked with but never call there: a generated library stands in, whose
+/// functions all fail (docs/decisions/0005). Where the initrd opens an encrypted root, the real ones are needed.
+pub(super) const NEVER_CALLED: &[(&str, &str)] = &[(
+    "libcrypto.so.3",
+    "a quarter of the initrd; libsystemd-shared uses it for encrypted credentials, TPMs and tokens, libkmod to show \
+     who signed a module",
+)];
+
 /// Kernel modules, by name. Kernels differ: what one has built in or not at all is passed over.
 pub(super) const MODULES: &[(&str, &str)] = &[
     ("virtio_pci", "virtio devices on PCI: QEMU, most clouds"),

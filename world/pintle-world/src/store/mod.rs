@@ -16,11 +16,14 @@ pub use sink::FileSink;
 
 use crate::Cache;
 use crate::atomic::AtomicError;
-use pintle_model::{Contents, Digest, SourceId};
+use pintle_model::{Blob, Contents, Digest, SourceId};
 use sources::Sources;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Unpack format of packs that hold derived bytes; those of packages count from 1.
+const DERIVED_FORMAT: u32 = 0;
 
 /// The content store failed.
 #[derive(Debug, thiserror::Error)]
@@ -112,5 +115,19 @@ impl Contents for Store {
     fn read_exact_at(&self, source: SourceId, offset: u64, out: &mut [u8]) -> io::Result<()> {
         use std::os::unix::fs::FileExt as _;
         self.sources.file(source)?.read_exact_at(out, offset)
+    }
+
+    fn derived(&self, key: &Digest) -> io::Result<Option<Blob>> {
+        let pack = self.open_pack(key, DERIVED_FORMAT).map_err(io::Error::other)?;
+        let read = |pack: Pack| Some((pack.source, u64::from_le_bytes(pack.index.try_into().ok()?)));
+        Ok(pack.and_then(read).map(|(source, len)| Blob::at(source, 0, len)))
+    }
+
+    fn keep_derived(&self, key: &Digest, bytes: Vec<u8>) -> io::Result<Blob> {
+        let mut pack = self.create_pack(key, DERIVED_FORMAT).map_err(io::Error::other)?;
+        let len = bytes.len() as u64;
+        pack.append(&bytes)?;
+        let pack = pack.finish(len.to_le_bytes().to_vec()).map_err(io::Error::other)?;
+        Ok(Blob::at(pack.source, 0, len))
     }
 }

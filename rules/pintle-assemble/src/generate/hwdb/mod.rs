@@ -2,9 +2,11 @@
 
 mod trie;
 
+use super::derived::derived;
 use super::drop_in::{self, DropInError};
-use super::place::{PlaceError, put_with_mode};
+use super::place::{PlaceError, put_blob};
 use pintle_model::{Contents, Timestamp, Tree, TreePath};
+use std::io;
 use trie::{Source, Trie};
 
 /// Administrators' files count before packages'.
@@ -17,6 +19,9 @@ pub enum HwdbError {
     /// A source file cannot be read.
     #[error(transparent)]
     Read(#[from] DropInError),
+    /// The database cannot be kept for later builds.
+    #[error("cannot keep {FILE} in the cache")]
+    Keep(#[source] io::Error),
     /// The database has no room.
     #[error("cannot add {FILE}")]
     Place(#[from] PlaceError),
@@ -31,12 +36,18 @@ pub fn apply(tree: &mut Tree, contents: &dyn Contents, epoch: Timestamp) -> Resu
     if files.is_empty() {
         return Ok(());
     }
+    let inputs = files.iter().flat_map(|(path, text)| [path.as_bytes(), text.as_slice()]);
+    let database = derived(contents, "hwdb", inputs, || database(&files)).map_err(HwdbError::Keep)?;
+    put_blob(tree, &TreePath::literal(FILE), (database, 0o444), epoch, "hwdb")?;
+    Ok(())
+}
+
+fn database(files: &[(TreePath, Vec<u8>)]) -> Vec<u8> {
     let mut trie = Trie::new();
     for (number, (path, text)) in files.iter().enumerate() {
         import(&mut trie, &path.to_string(), number as u16 + 1, text);
     }
-    put_with_mode(tree, &TreePath::literal(FILE), (trie.into_bytes(), 0o444), epoch, "hwdb")?;
-    Ok(())
+    trie.into_bytes()
 }
 
 /// hwdb(7): records of match lines and indented properties, apart by empty lines. As systemd does, properties without

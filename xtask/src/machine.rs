@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 pub(crate) const QEMU: [&str; 4] = ["qemu-system-x86", "qemu-utils", "ovmf", "seabios"];
 
 /// To judge what we write.
-pub(crate) const JUDGES: [&str; 39] = [
+pub(crate) const JUDGES: [&str; 43] = [
     "apt",
     "attr",
     "binutils",
@@ -27,7 +27,9 @@ pub(crate) const JUDGES: [&str; 39] = [
     "gpgv",
     "grub-common",
     "grub-pc-bin",
+    "gzip",
     "kmod",
+    "libarchive-tools",
     "libcap2-bin",
     "libpam-runtime",
     "mmdebstrap",
@@ -40,11 +42,13 @@ pub(crate) const JUDGES: [&str; 39] = [
     "python3",
     "python3-pefile",
     "sbsigntool",
+    "skopeo",
     "strace",
     "systemd",
     "systemd-boot-efi",
     "tar",
     "udev",
+    "umoci",
     "util-linux",
     "xz-utils",
     "zstd",

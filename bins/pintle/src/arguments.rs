@@ -135,10 +135,10 @@ pub(crate) struct Build {
 }
 
 fn output_format(text: &str) -> Result<OutputFormat, String> {
-    let known = OutputFormat::ALL.map(OutputFormat::extension);
+    let known = OutputFormat::ALL.map(OutputFormat::name);
     OutputFormat::ALL
         .into_iter()
-        .find(|format| format.extension() == text)
+        .find(|format| format.name() == text)
         .ok_or_else(|| format!("not an output format (known: {})", known.join(", ")))
 }
 

@@ -1,6 +1,12 @@
 //! Disks as bytes: partition tables and image containers. No files: tables become byte vectors, containers speak to
 //! the standard traits.
 
+mod blocks;
 pub mod gpt;
+pub mod gzip;
 pub mod mbr;
+mod parallel;
 pub mod qcow2;
+pub mod vhd;
+pub mod vmdk;
+pub mod xz;

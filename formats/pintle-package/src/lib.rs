@@ -6,6 +6,7 @@ pub mod control;
 pub mod deb;
 pub mod elf;
 pub mod modinfo;
+pub mod mtree;
 pub mod oci;
 pub mod tar;
 mod unpacked;

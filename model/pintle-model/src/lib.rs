@@ -9,6 +9,7 @@ mod digest;
 mod inode;
 mod limits;
 mod lock;
+mod output;
 mod path;
 mod service;
 mod sink;
@@ -26,13 +27,14 @@ pub use limits::Limit;
 pub use lock::{
     LOCK_SCHEMA, Lock, LockedGroup, LockedPackage, LockedSuite, LockedUser, PackageRole, SuiteTag,
 };
+pub use output::{DiskEncoding, Encoding, OutputFormat, Platform, TreeEncoding};
 pub use path::{BadPath, NAME_MAX, PATH_MAX, TreePath};
 pub use service::{Command, Ready, Restart, Sandbox, Service, StateDirectory};
 pub use sink::{Count, Offset, Sink, WriteAll};
 pub use size::{BadSize, Size};
 pub use system::{
-    Accept, Check, Debian, FileContent, FileSpec, GroupSpec, Image, Kernel, Layout, OutputFormat,
-    SYSTEM_SCHEMA, Source, SourceLine, Suite, System, Units, UserSpec,
+    Accept, Check, Debian, FileContent, FileSpec, GroupSpec, Image, Kernel, Layout, SYSTEM_SCHEMA, Source,
+    SourceLine, Suite, System, Units, UserSpec,
 };
 pub use tree::{Tree, TreeError};
 pub use tree_walk::{Entry, Walk};

@@ -1,4 +1,4 @@
-use crate::{Arch, Command, Service, Size};
+use crate::{Arch, Command, OutputFormat, Service, Size};
 use serde::{Deserialize, Serialize};
 
 /// Version of the evaluated document this build reads and writes.
@@ -155,39 +155,6 @@ pub enum Layout {
     Plain,
 }
 
-/// Output formats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum OutputFormat {
-    /// Sparse raw disk image.
-    #[serde(rename = "raw")]
-    Raw,
-    /// QEMU's qcow2, version 3.
-    #[serde(rename = "qcow2")]
-    Qcow2,
-    /// Raw, gzip.
-    #[serde(rename = "raw.gz")]
-    RawGz,
-    /// Raw, zstd.
-    #[serde(rename = "raw.zst")]
-    RawZst,
-}
-
-impl OutputFormat {
-    /// File name extension, without the leading dot.
-    #[must_use]
-    pub fn extension(self) -> &'static str {
-        match self {
-            Self::Raw => "raw",
-            Self::Qcow2 => "qcow2",
-            Self::RawGz => "raw.gz",
-            Self::RawZst => "raw.zst",
-        }
-    }
-
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Raw, Self::Qcow2, Self::RawGz, Self::RawZst];
-}
-
 /// Shape of the image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -198,6 +165,9 @@ pub struct Image {
     /// Formats to write.
     #[serde(default = "default_formats")]
     pub formats: Vec<OutputFormat>,
+    /// Service whose command a container of this system runs; none: its init, or the only service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container_service: Option<String>,
     /// Size of the disk; none: as small as the content allows plus `free`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<Size>,
@@ -233,6 +203,7 @@ impl Default for Image {
         Self {
             layout: Layout::Plain,
             formats: default_formats(),
+            container_service: None,
             size: None,
             free: default_free(),
             esp_size: None,

@@ -11,17 +11,20 @@
 
 mod additions;
 mod boot;
+mod container;
 mod error;
 mod identity;
 mod input;
 mod kernels;
 mod lint;
 mod plan;
+pub mod platform;
 mod write;
 
+pub use container::{ContainerError, container};
 pub use error::PlanError;
 pub use identity::Identity;
 pub use input::{BootFiles, EfiFiles, GrubFiles, Inputs, KernelFiles};
 pub use lint::{Finding, Severity, lint};
 pub use plan::{BootEntry, Content, ImagePlan, PartitionPlan, Report, Role, plan};
-pub use write::{WriteError, Written, write};
+pub use write::{WriteError, Written, table, write};

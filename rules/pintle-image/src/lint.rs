@@ -125,7 +125,11 @@ fn esp(plan: &ImagePlan, findings: &mut Findings) {
 fn boot(plan: &ImagePlan, findings: &mut Findings) {
     let report = &plan.report;
     if report.kernel.is_none() {
-        findings.warning("the image has no kernel and will not boot by itself".to_owned());
+        findings.warning(
+            "the image has no kernel and will not boot by itself; the formats `directory`, `tar` and `oci` hold its files \
+             without a disk"
+                .to_owned(),
+        );
         return;
     }
     let has = |role| report.partitions.iter().any(|partition| partition.role == role);

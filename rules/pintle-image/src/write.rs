@@ -50,11 +50,11 @@ pub enum WriteError {
     Sink(#[source] io::Error),
 }
 
-/// Writes the whole disk as planned, in ascending order.
+/// The partition table of the planned disk, or of a larger one with the same partitions.
 ///
 /// # Errors
-/// [`WriteError`].
-pub fn write(plan: &ImagePlan, sink: &mut dyn Sink) -> Result<Written, WriteError> {
+/// [`WriteError::Table`] where the partitions do not fit.
+pub fn table(plan: &ImagePlan, disk_size: u64) -> Result<Table, WriteError> {
     let report = &plan.report;
     let partition = |p: &PartitionPlan| Partition {
         type_guid: p.type_uuid,
@@ -65,12 +65,20 @@ pub fn write(plan: &ImagePlan, sink: &mut dyn Sink) -> Result<Written, WriteErro
         attributes: p.attributes,
     };
     let partitions = report.partitions.iter().map(partition).collect();
-    let mut table =
-        Table::new(report.disk_uuid, report.disk_size / 512, partitions).map_err(WriteError::Table)?;
-    if let Some(bios) = &plan.content.bios {
-        table = table.with_boot_code(bios.boot_code);
-    }
+    let table = Table::new(report.disk_uuid, disk_size / 512, partitions).map_err(WriteError::Table)?;
+    Ok(match &plan.content.bios {
+        Some(bios) => table.with_boot_code(bios.boot_code),
+        None => table,
+    })
+}
 
+/// Writes the whole disk as planned, in ascending order.
+///
+/// # Errors
+/// [`WriteError`].
+pub fn write(plan: &ImagePlan, sink: &mut dyn Sink) -> Result<Written, WriteError> {
+    let report = &plan.report;
+    let table = table(plan, report.disk_size)?;
     check(plan)?;
 
     sink.write(0, &table.primary()).map_err(WriteError::Sink)?;

@@ -257,7 +257,7 @@ fn a_disk_without_kernel_is_only_a_root() {
     let plan = plan(pintle_image::Inputs { boot: None, ..toy::inputs(&system, &lock) }).unwrap();
     assert_eq!(plan.report.partitions.len(), 1);
     let findings: Vec<_> = lint(&plan, &NoContents).iter().map(ToString::to_string).collect();
-    insta::assert_snapshot!(findings.join("\n"), @"warning: the image has no kernel and will not boot by itself");
+    insta::assert_snapshot!(findings.join("\n"), @"warning: the image has no kernel and will not boot by itself; the formats `directory`, `tar` and `oci` hold its files without a disk");
     let temp = tempfile::tempdir().unwrap();
     let path = temp.path().join("disk");
     File::create(&path).unwrap().write_all_at(&bytes(&plan), 0).unwrap();

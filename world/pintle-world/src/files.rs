@@ -135,3 +135,37 @@ pub fn apt_sources(folder: &Path) -> io::Result<Vec<(String, String)>> {
     }
     Ok(found)
 }
+
+/// Creates the file `path`, which must not be there.
+///
+/// # Errors
+/// Of the file system.
+pub fn create_new(path: &Path) -> io::Result<std::fs::File> {
+    std::fs::File::create_new(path)
+}
+
+/// Writes `bytes` into the file `path`, which must not be there.
+///
+/// # Errors
+/// Of the file system.
+pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    use std::io::Write as _;
+    create_new(path)?.write_all(bytes)
+}
+
+/// Gives a file another name.
+///
+/// # Errors
+/// Of the file system.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::rename(from, to)
+}
+
+/// Copies what is in the file `from` into `to`, inside the kernel where it can.
+///
+/// # Errors
+/// Of the file system.
+pub fn copy_into(from: &Path, to: &std::fs::File) -> io::Result<()> {
+    let mut to = to;
+    io::copy(&mut std::fs::File::open(from)?, &mut to).map(drop)
+}

@@ -12,6 +12,8 @@ pub mod qemu;
 pub mod spool;
 pub mod ssh;
 pub mod store;
+pub mod together;
+pub mod tree_folder;
 
 pub use cache::Cache;
 pub use fetch::{Expected, FetchError, Fetcher, Mirror, Progress};

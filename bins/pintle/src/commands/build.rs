@@ -53,9 +53,15 @@ fn report(built: &Built, reporter: &Reporter) {
         &lines.join("\n"),
         &json!({
             "outputs": built.outputs, "manifest": built.manifest, "disk": built.plan,
-            "findings": built.findings, "steps": steps,
+            "findings": built.findings, "next": built.next, "steps": steps,
         }),
     );
+    for next in &built.next {
+        reporter.say(&format!("next, for {}:", next.format));
+        for step in &next.steps {
+            reporter.say(&format!("  # {}\n  {}", step.purpose, step.command));
+        }
+    }
 }
 
 /// What became of the lock, in a few lines.
@@ -77,9 +83,11 @@ fn explain(error: BuildError) -> Failure {
         error if error.is_refusal() => Failure::new(FailureKind::Refused, error),
         BuildError::Pin(error) => explain_pin(error),
         BuildError::Stopped => stopped(),
-        BuildError::Copy(_) | BuildError::Recipe(_) | BuildError::Assemble(_) | BuildError::Plan(_) => {
-            Failure::new(FailureKind::BadInput, error)
-        }
+        BuildError::Copy(_)
+        | BuildError::Recipe(_)
+        | BuildError::Assemble(_)
+        | BuildError::Container(_)
+        | BuildError::Plan(_) => Failure::new(FailureKind::BadInput, error),
         BuildError::Lint(_) | BuildError::Boot(_) | BuildError::Output(_) => {
             Failure::new(FailureKind::Failed, error)
         }

@@ -338,9 +338,9 @@ fn a_good_definition_builds() {
 #[test]
 fn the_command_line_is_wrong() {
     let toy = Toy::new(&base(), &[]);
-    assert_snapshot!(toy.fails(toy.build().args(["--format", "vmdk"])), @"
+    assert_snapshot!(toy.fails(toy.build().args(["--format", "vdi"])), @"
     exit 2
-    error: invalid value 'vmdk' for '--format <FORMAT>': not an output format (known: raw, qcow2, raw.gz, raw.zst)
+    error: invalid value 'vdi' for '--format <FORMAT>': not an output format (known: raw, qcow2, qcow2-zstd, raw.gz, raw.zst, raw.xz, vhd, vmdk, digitalocean, ec2, gcp, azure, openstack, proxmox, tar, tar.gz, tar.zst, directory, oci, oci-archive)
 
     For more information, try '--help'.
     ");

@@ -13,6 +13,7 @@ mod debian;
 mod image;
 mod kernels;
 mod mkfs;
+mod outputs;
 mod reproducible;
 mod services;
 mod toy;

@@ -1,4 +1,4 @@
-use crate::outputs::{DiskImage, io_kind};
+use crate::outputs::{DiskImage, Tables, io_kind};
 use pintle_image::ImagePlan;
 use pintle_model::{Blob, Bytes, Sink};
 use pintle_world::Fetcher;
@@ -19,6 +19,11 @@ impl DiskImage for Image<'_> {
     fn write(&self, sink: &mut dyn Sink) -> io::Result<()> {
         let mut sink = Stoppable { sink, fetcher: self.fetcher };
         pintle_image::write(self.plan, &mut sink).map(drop).map_err(place_error)
+    }
+
+    fn tables(&self, size: u64) -> io::Result<Tables> {
+        let table = pintle_image::table(self.plan, size).map_err(place_error)?;
+        Ok(Tables { head: table.primary(), tail: table.backup() })
     }
 }
 

@@ -29,8 +29,8 @@ pub struct Manifest<'a> {
     pub lock: Digest,
     /// Files that were written, without folders.
     pub outputs: Vec<OutputFile>,
-    /// Partitions and boot files.
-    pub disk: &'a pintle_image::Report,
+    /// Partitions and boot files; none where no output is a disk.
+    pub disk: Option<&'a pintle_image::Report>,
     /// What the linter of the plan said.
     pub findings: &'a [Finding],
     /// Packages, by name.
@@ -52,6 +52,9 @@ pub struct OutputFile {
     pub size: u64,
     /// Digest.
     pub sha256: Digest,
+    /// What the digest is of, where it is not of the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest_of: Option<String>,
 }
 
 /// A share of the root file system.
@@ -70,6 +73,7 @@ pub(super) struct Facts<'a> {
     pub(super) lock_text: &'a str,
     pub(super) epoch: i64,
     pub(super) plan: &'a ImagePlan,
+    pub(super) disk: Option<&'a pintle_image::Report>,
     pub(super) findings: &'a [Finding],
     pub(super) report: &'a Report,
     pub(super) outputs: &'a [Output],
@@ -82,6 +86,7 @@ pub(super) fn text(facts: &Facts<'_>) -> Vec<u8> {
         file: output.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
         size: output.size,
         sha256: output.sha256,
+        digest_of: output.digest_of.clone(),
     };
     let manifest = Manifest {
         schema: MANIFEST_SCHEMA,
@@ -92,7 +97,7 @@ pub(super) fn text(facts: &Facts<'_>) -> Vec<u8> {
         epoch: facts.epoch,
         lock: Digest::of(facts.lock_text.as_bytes()),
         outputs: facts.outputs.iter().map(file).collect(),
-        disk: &facts.plan.report,
+        disk: facts.disk,
         findings: facts.findings,
         packages: &facts.lock.packages,
         scripts: facts.report,

@@ -4,21 +4,24 @@ mod boot;
 mod copies;
 mod image;
 mod manifest;
+mod outputs;
 mod recipes;
 
 pub use boot::{BootError, boot_packages};
 pub use copies::CopyError;
 pub use manifest::{MANIFEST_SCHEMA, Manifest, OutputFile, Share};
+pub use outputs::Next;
 pub use recipes::{RecipeError, read as read_recipes};
 
 use crate::definition::Definition;
-use crate::outputs::{self, Output};
+use crate::outputs::{Output, try_place};
 use crate::pin::{LockMode, PinError, Pinned, pin};
 use crate::supply::Supply;
+use outputs::Wanted;
 use pintle_assemble::{AssembleError, AssembleErrors, Input, assemble};
-use pintle_image::{Finding, Inputs, PlanError, Severity, lint, plan};
+use pintle_image::{ContainerError, Finding, Inputs, PlanError, Severity, plan};
 use pintle_model::{OutputFormat, Timestamp};
-use pintle_world::atomic::{self, AtomicError};
+use pintle_world::atomic::AtomicError;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -59,6 +62,8 @@ pub struct Built {
     pub plan: pintle_image::Report,
     /// What the linter found worth saying.
     pub findings: Vec<Finding>,
+    /// What to do with outputs for platforms.
+    pub next: Vec<Next>,
     /// How long each step took.
     pub steps: Vec<(&'static str, Duration)>,
 }
@@ -87,6 +92,9 @@ pub enum BuildError {
     /// The plan would make a bad disk.
     #[error("the planned image would not work:\n{}", .0.iter().map(|f| format!("  {f}")).collect::<Vec<_>>().join("\n"))]
     Lint(Vec<Finding>),
+    /// There is no telling what a container would run.
+    #[error(transparent)]
+    Container(#[from] ContainerError),
     /// An output.
     #[error(transparent)]
     Output(#[from] AtomicError),
@@ -145,6 +153,7 @@ pub fn build(
 ) -> Result<Built, BuildError> {
     let system = request.definition.system();
     let folder = request.definition.folder.as_path();
+    let wanted = Wanted { formats: formats(request) };
     let mut steps = Steps::default();
     try_places(request)?;
     let recipes = read_recipes(folder)?;
@@ -170,31 +179,27 @@ pub fn build(
     })?;
     assembled.report.warnings.iter().for_each(|warning| tell(Event::Note(warning.clone())));
 
+    let bare = wanted.bare(system, &assembled.tree, epoch)?;
+
     steps.begin("boot files", tell, supply)?;
     let grub = |name: &str| boot::grub_file(&packages, name, supply.store);
     let time = Timestamp::from_secs(epoch);
-    let boot = boot::files(system, &assembled.tree, &packages, &grub, supply, time)?;
+    let boot = match wanted.disk() {
+        true => boot::files(system, &assembled.tree, &packages, &grub, supply, time)?,
+        false => None,
+    };
 
     steps.begin("plan", tell, supply)?;
     let root = assembled.tree;
     let inputs = Inputs { system, lock: &lock, root, boot, epoch, contents: supply.store };
     let plan = plan(inputs).map_err(BuildError::Plan)?;
-    let findings = lint(&plan, supply.store);
+    let findings = wanted.findings(&plan, system, supply);
     if findings.iter().any(|finding| finding.severity == Severity::Error) {
         return Err(BuildError::Lint(findings));
     }
 
     steps.begin("image", tell, supply)?;
-    let image = image::Image { plan: &plan, fetcher: supply.fetcher };
-    let mut written = Vec::new();
-    for format in formats(request) {
-        let (store, threads) = (supply.store, supply.threads);
-        let output = outputs::write(&image, store, request.output, &system.name, *format, threads);
-        let stopped = |error: AtomicError| {
-            if supply.fetcher.cancelled() { BuildError::Stopped } else { error.into() }
-        };
-        written.push(output.map_err(stopped)?);
-    }
+    let mut staged = wanted.write(request.output, &plan, bare.as_ref(), supply)?;
     let manifest = request.output.join(format!("{}.json", system.name));
     let facts = manifest::Facts {
         system,
@@ -202,12 +207,15 @@ pub fn build(
         lock_text: &text,
         epoch,
         plan: &plan,
+        disk: wanted.disk().then_some(&plan.report),
         findings: &findings,
         report: &assembled.report,
-        outputs: &written,
+        outputs: &staged.outputs,
     };
-    atomic::write(&manifest, &manifest::text(&facts))?;
-    Ok(Built { outputs: written, manifest, plan: plan.report, findings, steps: steps.end(supply) })
+    staged.add(&manifest, &manifest::text(&facts))?;
+    let outputs = staged.commit()?;
+    let next = wanted.next(&plan, &outputs);
+    Ok(Built { outputs, manifest, plan: plan.report, findings, next, steps: steps.end(supply) })
 }
 
 fn formats<'a>(request: &Request<'a>) -> &'a [OutputFormat] {
@@ -219,7 +227,7 @@ fn try_places(request: &Request<'_>) -> Result<(), AtomicError> {
     pintle_world::files::make_folder(request.output).map_err(|e| AtomicError::new(request.output, e))?;
     for format in formats(request) {
         let name = &request.definition.system().name;
-        drop(atomic::File::create(outputs::path(request.output, name, *format))?);
+        try_place(request.output, name, *format)?;
     }
     Ok(())
 }

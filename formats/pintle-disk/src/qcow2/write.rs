@@ -1,6 +1,7 @@
-use super::compress::{Compression, Done, Pool};
+use super::compress::{Compression, Job, pool};
 use super::file::HostFile;
 use super::format::{CLUSTER, L1_MAX, L2_ENTRIES};
+use crate::parallel::Pool;
 use pintle_model::{Bytes, Contents, Sink};
 use std::io::{self, Seek, Write};
 
@@ -66,7 +67,7 @@ pub struct Writer<'a, W> {
     file: HostFile<W>,
     contents: &'a dyn Contents,
     options: Options,
-    pool: Option<Pool>,
+    pool: Option<Pool<Job>>,
     summary: Summary,
     /// The cluster being filled and its bytes so far.
     cluster: u64,
@@ -91,7 +92,7 @@ impl<'a, W: Write + Seek> Writer<'a, W> {
             file: HostFile::new(out, l1 as usize),
             contents,
             options,
-            pool: Pool::new(options.compression, options.threads)?,
+            pool: pool(options.compression, options.threads)?,
             summary: Summary::default(),
             cluster: 0,
             buffer: Vec::with_capacity(CLUSTER),
@@ -144,7 +145,14 @@ impl<'a, W: Write + Seek> Writer<'a, W> {
             self.collect()?;
         }
         match &mut self.pool {
-            Some(pool) => pool.submit(cluster, bytes),
+            Some(pool) => {
+                let mut job = pool.spare();
+                job.cluster = cluster;
+                job.plain.clear();
+                job.plain.extend_from_slice(bytes);
+                job.plain.resize(CLUSTER, 0);
+                pool.submit(job)
+            }
             None => {
                 self.summary.plain += 1;
                 self.file.plain(cluster, bytes)
@@ -155,18 +163,16 @@ impl<'a, W: Write + Seek> Writer<'a, W> {
     /// Writes the oldest cluster under way; false when there is none.
     fn collect(&mut self) -> io::Result<bool> {
         let Some(pool) = &mut self.pool else { return Ok(false) };
-        let (file, summary) = (&mut self.file, &mut self.summary);
-        let done = pool.collect(|Done { cluster, plain, packed }| match packed {
-            Some(packed) => {
-                summary.compressed += 1;
-                file.packed(cluster, packed)
-            }
-            None => {
-                summary.plain += 1;
-                file.plain(cluster, plain)
-            }
-        })?;
-        Ok(done.is_some())
+        let Some(job) = pool.collect()? else { return Ok(false) };
+        if job.packed.is_empty() {
+            self.summary.plain += 1;
+            self.file.plain(job.cluster, &job.plain)?;
+        } else {
+            self.summary.compressed += 1;
+            self.file.packed(job.cluster, &job.packed)?;
+        }
+        pool.recycle(job);
+        Ok(true)
     }
 }
 

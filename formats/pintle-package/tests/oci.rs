@@ -1,4 +1,5 @@
 //! Image layouts: what is accepted, and what is said of those that are not what their digest says.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic like tests")]
 
 use pintle_model::{Arch, Attrs, Blob, Digest, Kind, NoContents, Origin, Tree, TreePath};
 use pintle_package::oci::{LayoutFiles, verify};

@@ -13,6 +13,9 @@ pub(crate) struct View<'u, 'a> {
     preferred: BTreeSet<PackageId>,
 }
 
+/// Pin priority of suites that packages are taken from without being asked (apt_preferences(5)).
+const NORMAL: u16 = 500;
+
 impl<'u, 'a> View<'u, 'a> {
     pub(crate) fn new(
         universe: &'u Universe<'a>,
@@ -35,8 +38,20 @@ impl<'u, 'a> View<'u, 'a> {
         let mut open: Vec<PackageId> = self.pins.keys().copied().collect();
         while let Some(id) = open.pop() {
             let pinned = self.pins[&id];
-            let groups = pinned.record.pre_depends.groups().chain(pinned.record.depends.groups());
-            for group in groups.filter(|group| self.candidates(*group).is_empty()).collect::<Vec<_>>() {
+            let groups = || pinned.record.pre_depends.groups().chain(pinned.record.depends.groups());
+            // What only comes along from a suite that nothing is taken from unasked (a kernel behind its
+            // metapackage) needs others of that suite in its turn.
+            if pinned.priority < NORMAL {
+                for group in groups() {
+                    let first = self.candidates(group).first().copied();
+                    let along = first.map(|id| (id, self.offer(id))).filter(|(_, o)| o.suite == pinned.suite);
+                    if let Some((id, offer)) = along.filter(|(id, _)| !self.pins.contains_key(id)) {
+                        self.pins.insert(id, offer);
+                        open.push(id);
+                    }
+                }
+            }
+            for group in groups().filter(|group| self.candidates(*group).is_empty()).collect::<Vec<_>>() {
                 let other = group.alternatives().find_map(|relation| {
                     let id = self.universe.find(relation.name)?;
                     let mut offers = self.universe.offers(id);

@@ -320,15 +320,25 @@ nginx-common 1.26-3
 /// What a kernel of backports needs is taken from there only as far as no other suite has it.
 #[test]
 fn a_kernel_of_backports_leaves_the_rest_alone() {
-    let kernel = |version: &str, suffix: &str| {
+    let kernel = |version: &str, base: &str, needs: &str| {
         toy()
             .package(&format!("linux-image-cloud {version} depends: linux-image-{version}, linux-base"))
-            .package(&format!("linux-image-{version} {version} depends: linux-base (>= 4)"))
-            .package(&format!("linux-base 4{suffix} arch: all"))
+            .package(&format!("linux-image-{version} {version} depends: linux-base (>= {needs})"))
+            .package(&format!("linux-base {base} arch: all"))
     };
-    let suites = [("trixie", 500, kernel("6.12", "")), ("trixie-backports", 100, kernel("6.18", "~bpo13"))];
+    let suites = [
+        ("trixie", 500, kernel("6.12", "4.12", "4")),
+        ("trixie-backports", 100, kernel("6.18", "4.17~bpo13", "4")),
+    ];
     insta::assert_snapshot!(answer(&suites, &request("linux-image-cloud/trixie-backports")), @r#"
-linux-base 4
+linux-base 4.12
+linux-image-6.18 6.18
+linux-image-cloud 6.18
+"#);
+    // Behind the metapackage, a kernel that needs more than the base has.
+    let newer = [suites[0].clone(), ("trixie-backports", 100, kernel("6.18", "4.17~bpo13", "4.17~"))];
+    insta::assert_snapshot!(answer(&newer, &request("linux-image-cloud/trixie-backports")), @r#"
+linux-base 4.17~bpo13
 linux-image-6.18 6.18
 linux-image-cloud 6.18
 "#);

@@ -8,10 +8,11 @@ use std::process::{Command, Stdio};
 pub(crate) const QEMU: [&str; 4] = ["qemu-system-x86", "qemu-utils", "ovmf", "seabios"];
 
 /// To judge what we write.
-pub(crate) const JUDGES: [&str; 43] = [
+pub(crate) const JUDGES: [&str; 46] = [
     "apt",
     "attr",
     "binutils",
+    "chromium-headless-shell",
     "cpio",
     "curl",
     "debconf",
@@ -22,6 +23,7 @@ pub(crate) const JUDGES: [&str; 43] = [
     "e2fsprogs",
     "fdisk",
     "file",
+    "fonts-dejavu-core",
     "gdisk",
     "gnupg",
     "gpgv",
@@ -41,6 +43,7 @@ pub(crate) const JUDGES: [&str; 43] = [
     "procps",
     "python3",
     "python3-pefile",
+    "python3-venv",
     "sbsigntool",
     "skopeo",
     "strace",

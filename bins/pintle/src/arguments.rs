@@ -45,6 +45,8 @@ pub(crate) enum Command {
     Lock(Lock),
     /// Build a disk image from a definition and its lock
     Build(Build),
+    /// Say what takes the space in an image, and what would save most
+    Size(SizeOf),
     /// Boot an image in QEMU
     Run(Run),
     /// Log in to a machine started by `pintle run`
@@ -123,6 +125,12 @@ pub(crate) struct Build {
     /// Output format; may be repeated; overrides the definition's
     #[arg(long, short, value_parser = output_format)]
     pub(crate) format: Vec<OutputFormat>,
+    /// Bill of materials to write beside the image; may be repeated; overrides the definition's
+    #[arg(long, value_enum)]
+    pub(crate) sbom: Vec<Sbom>,
+    /// Write no NAME.html
+    #[arg(long)]
+    pub(crate) no_report: bool,
     /// Fail if pintle.lock is missing or does not answer the definition
     #[arg(long)]
     pub(crate) locked: bool,
@@ -132,6 +140,33 @@ pub(crate) struct Build {
     /// Use only what was downloaded before
     #[arg(long)]
     pub(crate) offline: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SizeOf {
+    /// Definition (as for `build`), image or manifest; an image is told by the manifest beside it
+    #[arg(default_value = ".")]
+    pub(crate) target: PathBuf,
+    /// How many packages and files to list
+    #[arg(long, short = 'n', default_value_t = 15)]
+    pub(crate) top: usize,
+    /// Lock file of a definition; next to it unless given
+    #[arg(long)]
+    pub(crate) lock_file: Option<PathBuf>,
+    /// Use only what was downloaded before
+    #[arg(long)]
+    pub(crate) offline: bool,
+}
+
+/// Bills of materials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Sbom {
+    /// SPDX 2.3
+    Spdx,
+    /// CycloneDX 1.6
+    Cyclonedx,
+    /// None at all
+    None,
 }
 
 fn output_format(text: &str) -> Result<OutputFormat, String> {
@@ -214,6 +249,10 @@ pub(crate) struct Run {
     /// Run a command in the guest over SSH once it is ready; its exit status becomes ours
     #[arg(long, value_name = "COMMAND", num_args = 1.., allow_hyphen_values = true)]
     pub(crate) exec: Option<Vec<String>>,
+    /// Draw how the boot went (firmware, loader, kernel, initrd, units with their critical chain) as SVG; the same
+    /// figures are in the report of `--json`
+    #[arg(long, value_name = "FILE.svg")]
+    pub(crate) plot: Option<PathBuf>,
     /// Stay after readiness
     #[arg(long)]
     pub(crate) keep: bool,

@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         Command::Options(arguments) => commands::options::run(arguments, &reporter),
         Command::Lock(arguments) => commands::lock::run(arguments, &reporter),
         Command::Build(arguments) => commands::build::run(arguments, &reporter),
+        Command::Size(arguments) => commands::size::run(arguments, &reporter),
         Command::Run(arguments) => commands::run::run(arguments, &reporter),
         Command::Ssh(arguments) => commands::ssh::run(arguments, &reporter),
         Command::Mkfs(arguments) => commands::mkfs::run(arguments, &reporter),

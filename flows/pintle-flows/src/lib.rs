@@ -7,6 +7,7 @@ pub mod mkfs;
 pub mod outputs;
 pub mod pin;
 pub mod run;
+pub mod size;
 pub mod supply;
 mod tar_tree;
 pub mod unpack;

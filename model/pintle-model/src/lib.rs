@@ -14,6 +14,7 @@ mod path;
 mod service;
 mod sink;
 mod size;
+mod slim;
 mod system;
 mod tree;
 mod tree_walk;
@@ -32,9 +33,10 @@ pub use path::{BadPath, NAME_MAX, PATH_MAX, TreePath};
 pub use service::{Command, Ready, Restart, Sandbox, Service, StateDirectory};
 pub use sink::{Count, Offset, Sink, WriteAll};
 pub use size::{BadSize, Size};
+pub use slim::{SlimRule, left_out, may_hold_kept};
 pub use system::{
-    Accept, Check, Debian, FileContent, FileSpec, GroupSpec, Image, Kernel, Layout, SYSTEM_SCHEMA, Source,
-    SourceLine, Suite, System, Units, UserSpec,
+    Accept, Check, Debian, FileContent, FileSpec, GroupSpec, Image, Kernel, Layout, SYSTEM_SCHEMA, SbomFormat,
+    Source, SourceLine, Suite, System, Units, UserSpec,
 };
 pub use tree::{Tree, TreeError};
 pub use tree_walk::{Entry, Walk};

@@ -1,4 +1,4 @@
-use crate::{Arch, Command, OutputFormat, Service, Size};
+use crate::{Arch, Command, OutputFormat, Service, Size, SlimRule};
 use serde::{Deserialize, Serialize};
 
 /// Version of the evaluated document this build reads and writes.
@@ -50,6 +50,9 @@ pub struct System {
     /// What must hold for a boot to count as good.
     #[serde(default)]
     pub checks: Vec<Check>,
+    /// What of the packages is left out; the last pattern that matches decides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slim: Vec<SlimRule>,
 }
 
 /// Where a value of the definition was written: `system.toml:12:3`, or the module that set it.
@@ -183,11 +186,41 @@ pub struct Image {
     /// Boot by UEFI (systemd-boot, UKI).
     #[serde(default = "yes")]
     pub uefi: bool,
+    /// Software bills of materials to write beside the image.
+    #[serde(default = "default_sbom")]
+    pub sbom: Vec<SbomFormat>,
+    /// Write `NAME.html`, a page that shows what is in the image.
+    #[serde(default = "yes")]
+    pub report: bool,
     /// Timestamp of everything Pintle makes itself, seconds since 1970. None: the newest snapshot time of the lock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<i64>,
 }
 
+/// Kinds of software bills of materials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SbomFormat {
+    /// SPDX 2.3, JSON: `NAME.spdx.json`.
+    Spdx,
+    /// CycloneDX 1.6, JSON: `NAME.cdx.json`.
+    CycloneDx,
+}
+
+impl SbomFormat {
+    /// File name extension, without the leading dot.
+    #[must_use]
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Spdx => "spdx.json",
+            Self::CycloneDx => "cdx.json",
+        }
+    }
+}
+
+fn default_sbom() -> Vec<SbomFormat> {
+    vec![SbomFormat::Spdx, SbomFormat::CycloneDx]
+}
 fn default_formats() -> Vec<OutputFormat> {
     vec![OutputFormat::Raw]
 }
@@ -209,6 +242,8 @@ impl Default for Image {
             esp_size: None,
             bios: true,
             uefi: true,
+            sbom: default_sbom(),
+            report: true,
             epoch: None,
         }
     }

@@ -41,6 +41,25 @@ impl Tree {
         Walk { tree: self, todo: vec![(TreePath::root(), self.root())] }
     }
 
+    /// Every inode of the tree once, with its number: in the order of a walk, without the price of its paths.
+    pub fn inodes(&self) -> impl Iterator<Item = (InodeId, &Inode)> {
+        let mut seen = vec![false; self.table_len()];
+        let mut todo = vec![self.root()];
+        std::iter::from_fn(move || {
+            loop {
+                let id = todo.pop()?;
+                let inode = self.inode(id);
+                if std::mem::replace(&mut seen[id.index()], true) {
+                    continue;
+                }
+                if let Kind::Directory(names) = &inode.kind {
+                    todo.extend(names.values().rev());
+                }
+                return Some((id, inode));
+            }
+        })
+    }
+
     /// Walks `path` and what lies below it; nothing when it does not exist.
     #[must_use]
     pub fn walk_from(&self, path: &TreePath) -> Walk<'_> {

@@ -11,9 +11,10 @@ use crate::scripts::{Plan, Sources, plan};
 use crate::services::systemd_unit;
 use crate::{
     alternatives, apache, apply, database, files, generate, identity, lint, nss, pam, php, run_levels,
-    shells, ucf, units,
+    shells, slim, ucf, units,
 };
 use pintle_model::{Origin, Tree, TreePath};
+use std::collections::BTreeSet;
 
 /// An assembled system.
 #[derive(Debug)]
@@ -46,11 +47,18 @@ fn assemble_all(input: &Input<'_>) -> Result<Assembled, Problems> {
     // What packages ship.
     let (mut tree, warnings) = merge(input.packages, &diversions(input, &plan)?, &accounts)?;
     let mut report = Report { packages: plan.reports, warnings, ..Report::default() };
+    // What the definition leaves out of it, before anything is made from it: as with dpkg's own path-exclude.
+    let left = slim::leave_out(&mut tree, &input.system.slim)
+        .map_err(|source| one(AssembleError::Tree { by: "slim".into(), source }))?;
+    report.warnings.extend(left.idle);
+    report.slimmed = left.slimmed;
     report.warnings.extend(idle_accepts(input, &report));
     let mut editor = Editor::new(&mut tree, input.contents, input.epoch, Origin::Nobody);
     // What their scripts add, in general and by the tools they call.
     scripts(input, &mut editor, &accounts, &plan.effects)?;
-    report.warnings.extend(tools(input, &mut editor, &accounts, &plan.effects).map_err(one)?);
+    slim::configure(&mut editor, &input.system.slim).map_err(one)?;
+    let done = Done { effects: &plan.effects, left_out: &left.paths };
+    report.warnings.extend(tools(input, &mut editor, &accounts, done).map_err(one)?);
     // What the definition adds.
     problems(files::place(&mut editor, &accounts, &input.system.files, input.host_files))?;
     problems(accounts::make_homes(&mut editor, &accounts, input.system))?;
@@ -139,17 +147,28 @@ fn scripts(
     problems(errors)
 }
 
+/// What was decided before the tools come.
+#[derive(Clone, Copy)]
+struct Done<'a> {
+    effects: &'a [(usize, Effect)],
+    left_out: &'a BTreeSet<Vec<u8>>,
+}
+
 /// Returns warnings.
 fn tools(
     input: &Input<'_>,
     editor: &mut Editor<'_>,
     accounts: &Accounts,
-    effects: &[(usize, Effect)],
+    Done { effects, left_out }: Done<'_>,
 ) -> Result<Vec<String>, AssembleError> {
     let all: Vec<&Alternative> = effects
         .iter()
         .filter_map(|(_, effect)| match effect {
-            Effect::Alternative(alternative) => Some(alternative),
+            // What is left out on purpose (a manual page) is no candidate, and no warning.
+            Effect::Alternative(alternative) => {
+                let path = alternative.path.trim_start_matches('/').as_bytes();
+                (!left_out.contains(path)).then_some(alternative)
+            }
             _ => None,
         })
         .collect();
@@ -163,6 +182,7 @@ fn tools(
     ucf::record(editor, input.packages, effects)?;
     editor.act_as(Origin::Generated("users".into()));
     accounts::write(editor, accounts, input.system)?;
-    database::write(editor, input.packages, effects, input.system.arch)?;
+    let records = database::Records { packages: input.packages, effects, left_out, arch: input.system.arch };
+    database::write(editor, &records)?;
     Ok(warnings)
 }

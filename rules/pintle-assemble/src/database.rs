@@ -11,7 +11,7 @@ use pintle_package::EntryKind;
 use pintle_package::control::Limits;
 use pintle_package::control::deb822::{Dialect, Field, stanzas};
 use pintle_package::control::relations::Relations;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 const FOLDER: &str = "var/lib/dpkg";
@@ -60,13 +60,19 @@ const RELATIONS: [&str; 9] = [
     "Enhances",
 ];
 
+/// What is recorded.
+pub(crate) struct Records<'a> {
+    pub(crate) packages: &'a [Package<'a>],
+    pub(crate) effects: &'a [(usize, Effect)],
+    /// Paths, as packages ship them, that the image leaves out: neither listed nor given a digest, so that
+    /// `dpkg --verify` does not miss them.
+    pub(crate) left_out: &'a BTreeSet<Vec<u8>>,
+    pub(crate) arch: Arch,
+}
+
 /// Writes the records of all packages.
-pub(crate) fn write(
-    editor: &mut Editor<'_>,
-    packages: &[Package<'_>],
-    effects: &[(usize, Effect)],
-    arch: Arch,
-) -> Result<(), AssembleError> {
+pub(crate) fn write(editor: &mut Editor<'_>, records: &Records<'_>) -> Result<(), AssembleError> {
+    let &Records { packages, effects, left_out, arch } = records;
     editor.act_as(Origin::Generated("dpkg database".into()));
     let mut status = String::new();
     let mut triggers = Triggers::default();
@@ -74,7 +80,7 @@ pub(crate) fn write(
         let control = Control::read(package)?;
         status.push_str(&control.status(editor, package)?);
         status.push('\n');
-        info(editor, package, &control.file_name)?;
+        info(editor, package, &control.file_name, left_out)?;
         triggers.add(package, &control.file_name);
     }
     editor.file(&format!("{FOLDER}/status"), status, 0o644, (0, 0))?;
@@ -185,9 +191,15 @@ pub(crate) fn md5(bytes: &[u8]) -> String {
 }
 
 /// `info/NAME.list` and the members of control.tar.
-fn info(editor: &mut Editor<'_>, package: &Package<'_>, file_name: &str) -> Result<(), AssembleError> {
+fn info(
+    editor: &mut Editor<'_>,
+    package: &Package<'_>,
+    file_name: &str,
+    left_out: &BTreeSet<Vec<u8>>,
+) -> Result<(), AssembleError> {
     let mut list = Vec::from(*b"/.\n");
-    for entry in package.unpacked.entries.iter().filter(|entry| !entry.path.is_empty()) {
+    let there = |path: &[u8]| !path.is_empty() && !left_out.contains(path);
+    for entry in package.unpacked.entries.iter().filter(|entry| there(&entry.path)) {
         list.push(b'/');
         list.extend_from_slice(&entry.path);
         list.push(b'\n');
@@ -196,9 +208,18 @@ fn info(editor: &mut Editor<'_>, package: &Package<'_>, file_name: &str) -> Resu
     for (name, bytes) in package.unpacked.control.files.iter().filter(|(name, _)| *name != "control") {
         let script = matches!(name.as_str(), "preinst" | "postinst" | "prerm" | "postrm" | "config");
         let mode = if script { 0o755 } else { 0o644 };
-        editor.file(&format!("{FOLDER}/info/{file_name}.{name}"), bytes.clone(), mode, (0, 0))?;
+        let bytes =
+            if name == "md5sums" && !left_out.is_empty() { digests(bytes, there) } else { bytes.clone() };
+        editor.file(&format!("{FOLDER}/info/{file_name}.{name}"), bytes, mode, (0, 0))?;
     }
     Ok(())
+}
+
+/// The lines of an `md5sums` (32 digits, two blanks, the path) whose path is there.
+fn digests(text: &[u8], there: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+    let lines = text.split_inclusive(|byte| *byte == b'\n');
+    let kept = lines.filter(|line| line.get(34..).is_none_or(|path| there(path.trim_ascii_end())));
+    kept.flatten().copied().collect()
 }
 
 /// Who is interested in which trigger.

@@ -1,7 +1,7 @@
 //! What assembly did, for people and for the build report.
 
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What assembly did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -14,6 +14,21 @@ pub struct Report {
     pub not_enabled: Vec<String>,
     /// What deserves a look.
     pub warnings: Vec<String>,
+    /// What the definition's rules left out of the packages, in the order of the rules.
+    pub slimmed: Vec<Slimmed>,
+}
+
+/// What one rule left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Slimmed {
+    /// Name of the rule.
+    pub rule: String,
+    /// Files and links.
+    pub files: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// The same by package.
+    pub packages: BTreeMap<String, (u64, u64)>,
 }
 
 /// How a package's maintainer scripts were covered.

@@ -10,7 +10,7 @@ use crate::schema::{Kind, Module};
 use crate::source::Place;
 use crate::template::is_template;
 use crate::text::TextKind;
-use pintle_model::{Accept, Check, FileContent, FileSpec};
+use pintle_model::{Accept, Check, FileContent, FileSpec, SlimRule};
 
 impl<'a> Contribute<'a> {
     pub(crate) fn collect(&mut self, turn: &Turn<'a>, fields: Fields) {
@@ -46,6 +46,7 @@ impl<'a> Contribute<'a> {
                 }
                 _ => self.wrong(turn, "this needs `package` and `reason`"),
             },
+            Kind::Slim => self.slim(turn, &fields, origin),
             Kind::Set => self.set(turn, &fields),
             Kind::Require | Kind::Warn => {}
         }
@@ -120,6 +121,26 @@ impl<'a> Contribute<'a> {
         match check {
             Some(check) => self.collected.checks.push(check),
             None => self.wrong(turn, "a check is one of `unit`, `tcp`, `http` or `command`"),
+        }
+    }
+
+    /// Rules keep the order in which modules write them: the last pattern that matches decides.
+    fn slim(&mut self, turn: &Turn<'a>, fields: &Fields, origin: String) {
+        let (remove, keep) = (fields.texts("remove"), fields.texts("keep"));
+        if let Some(bad) = remove.iter().chain(&keep).find(|text| !crate::text::is_pattern(text)) {
+            return self.wrong(turn, format!("`{bad}` is no pattern of paths: it begins with `/` or `*`"));
+        }
+        let name = fields.text("name").unwrap_or_else(|| turn.module.name.clone());
+        if remove.is_empty() && keep.is_empty() {
+            return;
+        }
+        // One module's contributions to one rule are one rule, as from `for-each`.
+        match self.collected.slim.last_mut().filter(|last| last.name == name) {
+            Some(last) => {
+                last.remove.extend(remove);
+                last.keep.extend(keep);
+            }
+            None => self.collected.slim.push(SlimRule { name, remove, keep, origin }),
         }
     }
 

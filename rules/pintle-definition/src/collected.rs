@@ -3,7 +3,7 @@
 use crate::merged::Priority;
 use crate::raw::Raw;
 use crate::source::Place;
-use pintle_model::{Accept, Check, FileSpec, GroupSpec, Service, UserSpec};
+use pintle_model::{Accept, Check, FileSpec, GroupSpec, Service, SlimRule, UserSpec};
 
 /// A contributed thing and the place that caused it.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,5 +48,6 @@ pub(crate) struct Collected {
     pub(crate) initrd_modules: Vec<String>,
     pub(crate) checks: Vec<Check>,
     pub(crate) accept: Vec<By<Accept>>,
+    pub(crate) slim: Vec<SlimRule>,
     pub(crate) sets: Vec<SetValue>,
 }

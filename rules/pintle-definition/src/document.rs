@@ -1,6 +1,6 @@
 //! An already evaluated [`System`], as JSON from another language.
 
-use crate::text::TextKind;
+use crate::text::{TextKind, is_pattern};
 use pintle_model::{Digest, FileContent, SYSTEM_SCHEMA, System};
 use std::collections::BTreeSet;
 
@@ -124,6 +124,15 @@ pub fn validate(system: &System) -> Result<(), InvalidSystem> {
     once("services", system.services.iter().map(|service| service.name.as_str()))?;
     users_and_files(system)?;
     services(system)?;
+    for (index, rule) in system.slim.iter().enumerate() {
+        expect(TextKind::Line, &format!("slim[{index}].name"), &rule.name)?;
+        if let Some(bad) = rule.remove.iter().chain(&rule.keep).find(|text| !is_pattern(text)) {
+            return Err(invalid(
+                &format!("slim[{index}]"),
+                format!("`{bad}` is no pattern of paths: it begins with `/` or `*`"),
+            ));
+        }
+    }
     if !(system.image.bios || system.image.uefi) && system.kernel.is_wanted() {
         return Err(invalid("image", "an image with a kernel needs `bios` or `uefi` to boot".to_owned()));
     }

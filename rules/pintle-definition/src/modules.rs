@@ -8,7 +8,7 @@ use crate::schema_read::{self, Folder};
 use crate::source::{Place, Sources};
 use include_dir::{Dir, include_dir};
 
-static SHIPPED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../modules");
+pub(crate) static SHIPPED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../modules");
 
 /// Folder of the author's own modules, beside the definition.
 pub(crate) const OWN: &str = "modules";

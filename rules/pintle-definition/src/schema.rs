@@ -142,13 +142,14 @@ pub(crate) enum Kind {
     Kernel,
     Checks,
     Accept,
+    Slim,
     Set,
     Require,
     Warn,
 }
 
 /// Name in `module.toml` and allowed fields, besides `when` and `for-each`.
-pub(crate) const KINDS: [(Kind, &str, &[&str]); 12] = [
+pub(crate) const KINDS: [(Kind, &str, &[&str]); 13] = [
     (Kind::Packages, "packages", &["names"]),
     (
         Kind::Files,
@@ -217,6 +218,7 @@ pub(crate) const KINDS: [(Kind, &str, &[&str]); 12] = [
     ),
     (Kind::Checks, "checks", &["unit", "tcp", "http", "command"]),
     (Kind::Accept, "accept", &["package", "reason"]),
+    (Kind::Slim, "slim", &["name", "remove", "keep"]),
     (Kind::Set, "set", &["option", "value", "priority"]),
     (Kind::Require, "require", &["that", "message", "at"]),
     (Kind::Warn, "warn", &["that", "message", "at"]),

@@ -68,6 +68,7 @@ pub(crate) fn build(top: &BTreeMap<String, Merged>, collected: Collected) -> Res
         services,
         units: units(collected.units),
         checks: collected.checks,
+        slim: collected.slim,
     };
     match crate::document::validate(&system) {
         Ok(()) => Ok(system),

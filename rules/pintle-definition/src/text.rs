@@ -122,6 +122,11 @@ fn is_word(text: &str) -> bool {
         && !text.chars().any(|c| c.is_control() || c.is_whitespace() || matches!(c, '"' | '\'' | '\\'))
 }
 
+/// A pattern of paths, as dpkg's configuration holds it: one line.
+pub(crate) fn is_pattern(text: &str) -> bool {
+    text.starts_with(['/', '*']) && !text.chars().any(char::is_control)
+}
+
 fn is_path(text: &str) -> bool {
     text.starts_with('/') && !text.chars().any(char::is_control) && !text.split('/').any(|part| part == "..")
 }

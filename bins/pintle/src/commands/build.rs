@@ -1,13 +1,13 @@
 use super::check::read;
 use crate::Outcome;
-use crate::arguments::Build;
+use crate::arguments::{Build, Sbom};
 use crate::environment::Outside;
 use crate::report::{Failure, FailureKind, Reporter};
 use pintle_flows::archive::ArchiveError;
-use pintle_flows::build::{BuildError, Built, Event, Request, build};
+use pintle_flows::build::{BuildError, Built, Event, Reports, Request, build};
 use pintle_flows::pin::{Change, LockMode, PinError};
 use pintle_flows::unpack::UnpackError;
-use pintle_model::Size;
+use pintle_model::{SbomFormat, Size};
 use pintle_world::fetch::FetchError;
 use serde_json::json;
 use std::process::ExitCode;
@@ -15,12 +15,14 @@ use std::process::ExitCode;
 pub(crate) fn run(arguments: &Build, reporter: &Reporter) -> Outcome {
     let definition = read(&arguments.definition, reporter)?;
     let outside = Outside::new(reporter, arguments.offline)?;
+    let sbom: Vec<SbomFormat> = arguments.sbom.iter().filter_map(|sbom| sbom_format(*sbom)).collect();
     let request = Request {
         definition: &definition,
         lock_file: arguments.lock_file.as_deref().or(definition.lock_file.as_deref()),
         lock_mode: if arguments.locked { LockMode::Locked } else { LockMode::Extend },
         output: &arguments.output,
         formats: &arguments.format,
+        reports: Reports { sbom: (!arguments.sbom.is_empty()).then_some(&sbom), no_page: arguments.no_report },
     };
     let mut tell = |event: Event| {
         outside.progress().pause(|| match &event {
@@ -35,24 +37,43 @@ pub(crate) fn run(arguments: &Build, reporter: &Reporter) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
+fn sbom_format(wanted: Sbom) -> Option<SbomFormat> {
+    match wanted {
+        Sbom::Spdx => Some(SbomFormat::Spdx),
+        Sbom::Cyclonedx => Some(SbomFormat::CycloneDx),
+        Sbom::None => None,
+    }
+}
+
+/// What the rules of the definition saved, in one line.
+fn say_slimmed(built: &Built, reporter: &Reporter) {
+    let saved: u64 = built.slimmed.iter().map(|rule| rule.bytes).sum();
+    if saved > 0 {
+        let rules = built.slimmed.iter().filter(|rule| rule.bytes > 0);
+        let rules: Vec<String> = rules.map(|rule| format!("{} {}", rule.rule, Size(rule.bytes))).collect();
+        reporter.say(&format!("left out {}: {}", Size(saved), rules.join(", ")));
+    }
+}
+
 fn report(built: &Built, reporter: &Reporter) {
     for finding in &built.findings {
         reporter.say(&format!("note: {}", finding.text));
     }
+    say_slimmed(built, reporter);
     let steps: Vec<String> =
         built.steps.iter().map(|(name, took)| format!("{name} {:.2} s", took.as_secs_f64())).collect();
     reporter.say(&format!("time: {}", steps.join(", ")));
-    let lines: Vec<String> = built
-        .outputs
-        .iter()
-        .map(|output| format!("wrote {} ({})", output.path.display(), Size(output.size)))
-        .collect();
+    let lines =
+        built.outputs.iter().map(|output| format!("wrote {} ({})", output.path.display(), Size(output.size)));
+    let reports = built.reports.iter().map(|report| format!("wrote {}", report.path.display()));
+    let lines: Vec<String> = lines.chain(reports).collect();
     let steps: Vec<_> =
         built.steps.iter().map(|(name, took)| json!({"step": name, "seconds": took.as_secs_f64()})).collect();
     reporter.result(
         &lines.join("\n"),
         &json!({
-            "outputs": built.outputs, "manifest": built.manifest, "disk": built.plan,
+            "outputs": built.outputs, "manifest": built.manifest, "reports": built.reports,
+            "slimmed": built.slimmed, "disk": built.plan,
             "findings": built.findings, "next": built.next, "steps": steps,
         }),
     );
@@ -77,7 +98,7 @@ pub(crate) fn say_change(change: &Change, reporter: &Reporter) {
     }
 }
 
-fn explain(error: BuildError) -> Failure {
+pub(crate) fn explain(error: BuildError) -> Failure {
     let next = error.next_step();
     let failure = match error {
         error if error.is_refusal() => Failure::new(FailureKind::Refused, error),
@@ -88,7 +109,7 @@ fn explain(error: BuildError) -> Failure {
         | BuildError::Assemble(_)
         | BuildError::Container(_)
         | BuildError::Plan(_) => Failure::new(FailureKind::BadInput, error),
-        BuildError::Lint(_) | BuildError::Boot(_) | BuildError::Output(_) => {
+        BuildError::Lint(_) | BuildError::Boot(_) | BuildError::Output(_) | BuildError::Report(_) => {
             Failure::new(FailureKind::Failed, error)
         }
     };

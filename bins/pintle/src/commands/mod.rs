@@ -11,4 +11,5 @@ pub(crate) mod new;
 pub(crate) mod options;
 pub(crate) mod run;
 pub(crate) mod show;
+pub(crate) mod size;
 pub(crate) mod ssh;

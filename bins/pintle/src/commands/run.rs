@@ -3,7 +3,7 @@ use crate::arguments::{self, Run};
 use crate::environment::{interrupted, runtime_folder};
 use crate::report::{Failure, FailureKind, Reporter};
 use pintle_flows::run::{
-    Accel, Console, DiskBus, Event, Firmware, Outcome as Ran, Request, RunError, Writes, draw,
+    Accel, Console, DiskBus, Event, Firmware, Outcome as Ran, Request, RunError, Writes, draw, svg,
 };
 use pintle_model::Arch;
 use pintle_world::qemu::QemuError;
@@ -18,10 +18,21 @@ pub(crate) fn run(arguments: &Run, reporter: &Reporter) -> Outcome {
         Some(image) => image.clone(),
         None => newest_image(Path::new("out"))?,
     };
+    if arguments.plot.is_some() && matches!(arguments.console, arguments::Console::Terminal) {
+        let message = "a machine whose console is this terminal is not watched: there is nothing to plot";
+        return Err(
+            Failure::new(FailureKind::Usage, message).hint("pintle run --console show --plot FILE.svg")
+        );
+    }
     let scratch = scratch_folder()?;
     let request = request(arguments, image, scratch.path().to_owned());
     let mut tell = |event: Event| tell(&event, reporter);
     let ran = pintle_flows::run::run(&request, &mut tell, &interrupted()).map_err(failed)?;
+    if let (Some(path), Some(boot)) = (&arguments.plot, &ran.boot) {
+        pintle_world::atomic::write(path, svg(boot).as_bytes())
+            .map_err(|error| Failure::new(FailureKind::Failed, error))?;
+        reporter.say(&format!("wrote {}", path.display()));
+    }
     report(&ran, reporter);
     let code = ran.exec_status.map_or(0, |status| u8::try_from(status).unwrap_or(1));
     Ok(ExitCode::from(code))
@@ -50,6 +61,7 @@ fn request(arguments: &Run, image: PathBuf, scratch: PathBuf) -> Request {
         forwards: arguments.forward.clone(),
         until: arguments.until.clone(),
         exec: arguments.exec.clone(),
+        plot: arguments.plot.is_some(),
         console: match arguments.console {
             arguments::Console::Hidden => Console::Watched,
             arguments::Console::Show => Console::Shown,
@@ -108,7 +120,12 @@ fn report(ran: &Ran, reporter: &Reporter) {
     let picture = draw(&ran.moments, 100);
     let text =
         if picture.is_empty() { String::new() } else { format!("\nwhere the boot time went:\n{picture}") };
-    reporter.result(&text, &json!({"kvm": ran.kvm, "timeline": ran.moments, "exec_status": ran.exec_status}));
+    reporter.result(
+        &text,
+        &json!({
+            "kvm": ran.kvm, "timeline": ran.moments, "boot": ran.boot, "exec_status": ran.exec_status,
+        }),
+    );
 }
 
 /// Adds what to do next.

@@ -95,7 +95,7 @@ fn a_document_is_no_json() {
     toy.define("/", &[], json!({"kernal": {}}));
     assert_snapshot!(toy.refused(), @"
     exit 3
-    error: definition/toy.json:1:54: at `kernal`: unknown field `kernal`, expected one of `schema`, `name`, `version`, `arch`, `source`, `packages`, `accept`, `kernel`, `image`, `files`, `users`, `groups`, `services`, `units`, `checks`
+    error: definition/toy.json:1:54: at `kernal`: unknown field `kernal`, expected one of `schema`, `name`, `version`, `arch`, `source`, `packages`, `accept`, `kernel`, `image`, `files`, `users`, `groups`, `services`, `units`, `checks`, `slim`
     ");
 }
 
@@ -318,7 +318,7 @@ fn a_good_definition_builds() {
     toy.builds();
     let names: Vec<String> =
         listing(&toy.out()).iter().map(|line| line.split(' ').next().unwrap().to_owned()).collect();
-    assert_eq!(names, ["toy.json", "toy.raw"]);
+    assert_eq!(names, ["toy.cdx.json", "toy.html", "toy.json", "toy.raw", "toy.spdx.json"]);
     // The next one neither needs the mirror nor changes the lock.
     fs::rename(toy.mirror(), toy.folder().join("away")).unwrap();
     let lock = fs::read(toy.lock()).unwrap();

@@ -35,8 +35,20 @@ pub(crate) fn fed(command: &mut Command, input: &Path) -> Output {
     finish(command.stdin(fs::File::open(input).unwrap()))
 }
 
-const COMMANDS: [&str; 11] =
-    ["new", "check", "show", "explain", "options", "lock", "build", "run", "ssh", "mkfs", "completions"];
+const COMMANDS: [&str; 12] = [
+    "new",
+    "check",
+    "show",
+    "explain",
+    "options",
+    "lock",
+    "build",
+    "size",
+    "run",
+    "ssh",
+    "mkfs",
+    "completions",
+];
 
 #[test]
 fn every_command_helps() {

@@ -23,14 +23,32 @@ const SOUND: &str = "systemctl is-system-running --wait; systemctl --failed --no
 
 #[test]
 fn boots_by_uefi_from_virtio_and_is_sound() {
+    let folder = tempfile::tempdir().unwrap();
+    let plot = folder.path().join("boot.svg");
     let said = boot(
-        &[],
+        &["--plot", plot.to_str().unwrap()],
         &format!("{SOUND}; cat /proc/cmdline; id -un nginx 2>/dev/null; systemctl is-active beacon"),
     );
     let lines: Vec<&str> = said.lines().collect();
     assert_eq!(lines[0], "running", "{said}");
     assert!(lines[1].contains("root=PARTUUID="), "nothing failed: {said}");
     assert_eq!(*lines.last().unwrap(), "active", "{said}");
+    plotted(
+        &plot,
+        &["firmware", "boot loader", "kernel", "initrd", "system", "nginx.service", "multi-user.target"],
+    );
+}
+
+/// The picture is sound XML, and shows what it should.
+fn plotted(picture: &Path, expected: &[&str]) {
+    let words = "import sys, xml.dom.minidom as x
+print(' '.join(n.firstChild.data for n in x.parse(sys.argv[1]).getElementsByTagName('title')))";
+    let said = succeed(Command::new("python3").args(["-c", words]).arg(picture));
+    for word in expected {
+        assert!(said.contains(&format!("{word}: ")), "{word} in {said}");
+    }
+    let drawn = std::fs::read_to_string(picture).unwrap();
+    assert!(drawn.matches("class=\"critical\"").count() >= 3 && drawn.contains("class=\"link\""), "a chain");
 }
 
 #[test]
@@ -47,8 +65,11 @@ fn boots_by_uefi_from_scsi_in_256_mib() {
 
 #[test]
 fn boots_by_bios_from_sata() {
-    let said = boot(&["--firmware", "bios", "--disk", "sata"], SOUND);
+    let folder = tempfile::tempdir().unwrap();
+    let plot = folder.path().join("boot.svg");
+    let said = boot(&["--firmware", "bios", "--disk", "sata", "--plot", plot.to_str().unwrap()], SOUND);
     assert_eq!(said.trim(), "running");
+    plotted(&plot, &["firmware", "boot loader", "kernel", "initrd", "system", "nginx.service"]);
 }
 
 #[test]

@@ -60,7 +60,8 @@ pub enum BootError {
 /// Level at which the initrd is packed. Level 19 takes seventy times as long for 14 % less.
 const INITRD_LEVEL: i32 = 6;
 
-/// Everything that starts `system`; none when it has no kernel. `grub` gives the files of GRUB's package.
+/// Everything that starts `system`, and what is in its initrd; none when it has no kernel. `grub` gives the files of
+/// GRUB's package.
 ///
 /// # Errors
 /// [`BootError`].
@@ -71,11 +72,11 @@ pub(super) fn files<'a>(
     grub: &'a Files<'a>,
     supply: &Supply<'_>,
     epoch: Timestamp,
-) -> Result<Option<BootFiles<'a>>, BootError> {
+) -> Result<Option<(BootFiles<'a>, Vec<Tree>)>, BootError> {
     if !system.kernel.is_wanted() {
         return Ok(None);
     }
-    let mut kernels = Vec::new();
+    let (mut kernels, mut contents) = (Vec::new(), Vec::new());
     for (release, image) in images(tree, system)? {
         let options = InitrdOptions {
             arch: system.arch,
@@ -87,10 +88,11 @@ pub(super) fn files<'a>(
         };
         let initrd = initrd::assemble(tree, supply.store, &options)?;
         kernels.push(KernelFiles { image, release, initrd: Some(pack(&initrd, supply)?) });
+        contents.push(initrd);
     }
     let efi = if system.image.uefi { Some(efi_files(system, packages)?) } else { None };
     let grub = system.image.bios.then_some(GrubFiles { files: grub });
-    Ok(Some(BootFiles { kernels, efi, grub }))
+    Ok(Some((BootFiles { kernels, efi, grub }, contents)))
 }
 
 /// Release and image of every kernel in `/boot`.

@@ -1,11 +1,14 @@
 //! `NAME.json`: what is in an image and where it came from, for machines and for the next person.
 
+use super::Written;
 use crate::outputs::Output;
 use pintle_assemble::Report;
 use pintle_image::{Finding, ImagePlan};
 use pintle_model::{Arch, Digest, Kind, Lock, LockedPackage, Origin, System, Tree};
+use pintle_report::SizeReport;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// Version of the document.
 pub const MANIFEST_SCHEMA: u32 = 1;
@@ -37,6 +40,10 @@ pub struct Manifest<'a> {
     pub packages: &'a [LockedPackage],
     /// How each package's maintainer scripts were dealt with.
     pub scripts: &'a Report,
+    /// Reports beside the image, without folders, by kind.
+    pub reports: BTreeMap<&'static str, String>,
+    /// What takes the space: what `pintle size` shows.
+    pub size: &'a SizeReport,
     /// How many entries of the root each kind of origin brought, and their bytes.
     pub provenance: BTreeMap<String, Share>,
 }
@@ -77,13 +84,15 @@ pub(super) struct Facts<'a> {
     pub(super) findings: &'a [Finding],
     pub(super) report: &'a Report,
     pub(super) outputs: &'a [Output],
+    pub(super) reports: &'a [Written],
+    pub(super) size: &'a SizeReport,
 }
 
 /// The document as text.
 pub(super) fn text(facts: &Facts<'_>) -> Vec<u8> {
     let file = |output: &Output| OutputFile {
         format: output.format,
-        file: output.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+        file: file_name(&output.path),
         size: output.size,
         sha256: output.sha256,
         digest_of: output.digest_of.clone(),
@@ -101,11 +110,17 @@ pub(super) fn text(facts: &Facts<'_>) -> Vec<u8> {
         findings: facts.findings,
         packages: &facts.lock.packages,
         scripts: facts.report,
+        reports: facts.reports.iter().map(|report| (report.kind, file_name(&report.path))).collect(),
+        size: facts.size,
         provenance: shares(&facts.plan.content.root),
     };
     let mut text = serde_json::to_vec_pretty(&manifest).expect("invariant: a manifest has string keys only");
     text.push(b'\n');
     text
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 fn shares(tree: &Tree) -> BTreeMap<String, Share> {

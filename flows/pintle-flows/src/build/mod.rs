@@ -6,12 +6,14 @@ mod image;
 mod manifest;
 mod outputs;
 mod recipes;
+mod reports;
 
 pub use boot::{BootError, boot_packages};
 pub use copies::CopyError;
 pub use manifest::{MANIFEST_SCHEMA, Manifest, OutputFile, Share};
 pub use outputs::Next;
 pub use recipes::{RecipeError, read as read_recipes};
+pub use reports::{ReportError, Wanted as Reports, Written};
 
 use crate::definition::Definition;
 use crate::outputs::{Output, try_place};
@@ -19,14 +21,17 @@ use crate::pin::{LockMode, PinError, Pinned, pin};
 use crate::supply::Supply;
 use outputs::Wanted;
 use pintle_assemble::{AssembleError, AssembleErrors, Input, assemble};
-use pintle_image::{ContainerError, Finding, Inputs, PlanError, Severity, plan};
-use pintle_model::{OutputFormat, Timestamp};
+use crate::unpack::Unpacked;
+use pintle_image::{ContainerError, Finding, ImagePlan, Inputs, PlanError, Severity, plan};
+use pintle_model::{Lock, OutputFormat, Timestamp, Tree};
+use pintle_package::oci;
+use pintle_report::SizeReport;
 use pintle_world::atomic::AtomicError;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What to build and how.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Request<'a> {
     /// The definition.
     pub definition: &'a Definition,
@@ -38,6 +43,8 @@ pub struct Request<'a> {
     pub output: &'a Path,
     /// Formats; empty: the definition's.
     pub formats: &'a [OutputFormat],
+    /// What is written beside the image.
+    pub reports: Reports<'a>,
 }
 
 /// A step that was finished, for people who watch.
@@ -58,6 +65,10 @@ pub struct Built {
     pub outputs: Vec<Output>,
     /// The manifest beside them.
     pub manifest: PathBuf,
+    /// The reports beside them.
+    pub reports: Vec<Written>,
+    /// What the definition's rules left out of the packages.
+    pub slimmed: Vec<pintle_assemble::Slimmed>,
     /// The plan that was carried out.
     pub plan: pintle_image::Report,
     /// What the linter found worth saying.
@@ -98,6 +109,9 @@ pub enum BuildError {
     /// An output.
     #[error(transparent)]
     Output(#[from] AtomicError),
+    /// A report.
+    #[error(transparent)]
+    Report(#[from] ReportError),
     /// The user wants to stop.
     #[error("stopped; nothing was written")]
     Stopped,
@@ -152,10 +166,105 @@ pub fn build(
     tell: &mut dyn FnMut(Event),
 ) -> Result<Built, BuildError> {
     let system = request.definition.system();
-    let folder = request.definition.folder.as_path();
     let wanted = Wanted { formats: formats(request) };
     let mut steps = Steps::default();
     try_places(request)?;
+    let prepared = prepare(request, supply, tell, &mut steps)?;
+    let Prepared { lock, text, epoch, report, plan, findings, bare, .. } = &prepared;
+
+    steps.begin("image", tell, supply)?;
+    let mut staged = wanted.write(request.output, plan, bare.as_ref(), supply)?;
+
+    steps.begin("reports", tell, supply)?;
+    let sources = prepared.sources(request.definition, supply, &staged.outputs, wanted.disk());
+    let (size, files) = sources.files(&request.reports, request.output)?;
+    let mut reports = Vec::new();
+    for file in files {
+        staged.add(&file.path, &file.bytes)?;
+        reports.push(file.written());
+    }
+    let manifest = request.output.join(format!("{}.json", system.name));
+    let facts = manifest::Facts {
+        system,
+        lock,
+        lock_text: text,
+        epoch: *epoch,
+        plan,
+        disk: wanted.disk().then_some(&plan.report),
+        findings,
+        report,
+        outputs: &staged.outputs,
+        reports: &reports,
+        size: &size,
+    };
+    staged.add(&manifest, &manifest::text(&facts))?;
+    let outputs = staged.commit()?;
+    let next = wanted.next(plan, &outputs);
+    let steps = steps.end(supply);
+    let Prepared { plan, findings, report, .. } = prepared;
+    let (plan, slimmed) = (plan.report, report.slimmed);
+    Ok(Built { outputs, manifest, reports, slimmed, plan, findings, next, steps })
+}
+
+/// What takes the space in the image that `build` would write; nothing is written but the lock.
+///
+/// # Errors
+/// [`BuildError`].
+pub fn measure(
+    request: &Request<'_>,
+    supply: &Supply<'_>,
+    tell: &mut dyn FnMut(Event),
+) -> Result<SizeReport, BuildError> {
+    let prepared = prepare(request, supply, tell, &mut Steps::default())?;
+    Ok(prepared.sources(request.definition, supply, &[], true).size())
+}
+
+/// Everything decided, nothing written.
+struct Prepared {
+    lock: Lock,
+    text: String,
+    packages: Vec<Unpacked>,
+    epoch: i64,
+    report: pintle_assemble::Report,
+    /// The tree without what starts a disk, and how a container of it runs.
+    bare: Option<(Tree, oci::Image)>,
+    initrd: Option<Tree>,
+    plan: ImagePlan,
+    findings: Vec<Finding>,
+}
+
+impl Prepared {
+    fn sources<'a>(
+        &'a self,
+        definition: &'a Definition,
+        supply: &Supply<'a>,
+        outputs: &'a [Output],
+        with_disk: bool,
+    ) -> reports::Sources<'a> {
+        reports::Sources {
+            definition,
+            packages: &self.packages,
+            report: &self.report,
+            root: &self.plan.content.root,
+            initrd: self.initrd.as_ref(),
+            contents: supply.store,
+            epoch: self.epoch,
+            disk: if with_disk { reports::disk(&self.plan) } else { pintle_report::facts::Disk::default() },
+            outputs,
+            findings: &self.findings,
+        }
+    }
+}
+
+fn prepare(
+    request: &Request<'_>,
+    supply: &Supply<'_>,
+    tell: &mut dyn FnMut(Event),
+    steps: &mut Steps,
+) -> Result<Prepared, BuildError> {
+    let wanted = Wanted { formats: formats(request) };
+    let system = request.definition.system();
+    let folder = request.definition.folder.as_path();
     let recipes = read_recipes(folder)?;
 
     steps.begin("packages", tell, supply)?;
@@ -188,6 +297,10 @@ pub fn build(
         true => boot::files(system, &assembled.tree, &packages, &grub, supply, time)?,
         false => None,
     };
+    let (boot, initrds) = boot.map_or((None, Vec::new()), |(boot, initrds)| {
+        let releases: Vec<String> = boot.kernels.iter().map(|kernel| kernel.release.clone()).collect();
+        (Some(boot), releases.into_iter().zip(initrds).collect())
+    });
 
     steps.begin("plan", tell, supply)?;
     let root = assembled.tree;
@@ -197,25 +310,11 @@ pub fn build(
     if findings.iter().any(|finding| finding.severity == Severity::Error) {
         return Err(BuildError::Lint(findings));
     }
-
-    steps.begin("image", tell, supply)?;
-    let mut staged = wanted.write(request.output, &plan, bare.as_ref(), supply)?;
-    let manifest = request.output.join(format!("{}.json", system.name));
-    let facts = manifest::Facts {
-        system,
-        lock: &lock,
-        lock_text: &text,
-        epoch,
-        plan: &plan,
-        disk: wanted.disk().then_some(&plan.report),
-        findings: &findings,
-        report: &assembled.report,
-        outputs: &staged.outputs,
-    };
-    staged.add(&manifest, &manifest::text(&facts))?;
-    let outputs = staged.commit()?;
-    let next = wanted.next(&plan, &outputs);
-    Ok(Built { outputs, manifest, plan: plan.report, findings, next, steps: steps.end(supply) })
+    let report = assembled.report;
+    // Reports show the kernel that starts by itself.
+    let default = plan.report.kernel.as_ref();
+    let initrd = initrds.into_iter().find(|(release, _)| Some(release) == default).map(|(_, tree)| tree);
+    Ok(Prepared { lock, text, packages, epoch, report, bare, initrd, plan, findings })
 }
 
 fn formats<'a>(request: &Request<'a>) -> &'a [OutputFormat] {

@@ -1,11 +1,14 @@
 //! Boot an image in QEMU and watch it until it is ready.
 
 mod machine;
+mod plot;
 mod session;
 mod timeline;
 mod until;
 
 pub use machine::{Console, DiskBus, Firmware, Machine, Writes};
+pub use pintle_report::plot::{Boot, svg};
+pub use plot::PlotError;
 pub use session::{Session, SessionError, choose, running};
 pub use timeline::{Moment, draw};
 pub use until::{BadForward, BadUntil, Forward, Until};
@@ -58,6 +61,8 @@ pub struct Request {
     pub until: Vec<Until>,
     /// Run in the guest over SSH once it is ready; its exit status becomes the outcome's.
     pub exec: Option<Vec<String>>,
+    /// Ask the guest how its boot went.
+    pub plot: bool,
     /// Serial line.
     pub console: Console,
     /// Writes to the image.
@@ -99,6 +104,8 @@ pub struct Outcome {
     pub kvm: bool,
     /// The boot, in order of time.
     pub moments: Vec<Moment>,
+    /// How the boot went, from inside.
+    pub boot: Option<Boot>,
     /// Exit status of the command run inside.
     pub exec_status: Option<i32>,
 }
@@ -158,6 +165,9 @@ pub enum RunError {
         #[source]
         source: QemuError,
     },
+    /// How the boot went.
+    #[error(transparent)]
+    Plot(#[from] PlotError),
     /// Ctrl-C.
     #[error("interrupted")]
     Interrupted,
@@ -186,7 +196,7 @@ pub fn run(
     let machine = prepare(request, &emulator, public)?;
     if machine.console == Console::Terminal {
         emulator.run_in_terminal(&machine.arguments())?;
-        return Ok(Outcome { kvm: machine.kvm, moments: Vec::new(), exec_status: None });
+        return Ok(Outcome { kvm: machine.kvm, moments: Vec::new(), boot: None, exec_status: None });
     }
     let mut vm = Vm::start(&emulator, &machine.arguments(), machine.console == Console::Shown)?;
     let ssh_port = host_port(&machine.forwards, 22);
@@ -197,14 +207,18 @@ pub fn run(
     tell(Event::Started { kvm: machine.kvm, login: login.clone(), forwards });
     let mut timeline = Timeline::default();
     watch(request, &machine, &mut vm, &mut timeline, tell, interrupted)?;
+    let boot = match request.plot {
+        true => Some(plot::boot(request, machine.kvm, &login, timeline.moments())?),
+        false => None,
+    };
     let mut exec_status = None;
     if let Some(command) = &request.exec {
         exec_status = Some(login.run(command)?.code().unwrap_or(255));
     }
-    if request.keep || (request.until.is_empty() && request.exec.is_none()) {
+    if request.keep || (request.until.is_empty() && request.exec.is_none() && !request.plot) {
         linger(&mut vm, &mut timeline, tell, interrupted);
     }
-    Ok(Outcome { kvm: machine.kvm, moments: timeline.into_moments(), exec_status })
+    Ok(Outcome { kvm: machine.kvm, moments: timeline.into_moments(), boot, exec_status })
 }
 
 /// Turns the request into a complete machine.
@@ -289,7 +303,7 @@ fn watch(
     interrupted: &AtomicBool,
 ) -> Result<(), RunError> {
     let mut missing = request.until.clone();
-    if request.exec.is_some() && !missing.contains(&Until::Ssh) {
+    if (request.exec.is_some() || request.plot) && !missing.contains(&Until::Ssh) {
         missing.push(Until::Ssh);
     }
     let mut asked = Duration::ZERO;

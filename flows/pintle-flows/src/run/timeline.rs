@@ -61,6 +61,11 @@ impl Timeline {
         self.next == STAGES.len()
     }
 
+    /// What was seen so far.
+    pub(super) fn moments(&self) -> &[Moment] {
+        &self.moments
+    }
+
     /// What was seen, in order of time.
     #[must_use]
     pub(super) fn into_moments(mut self) -> Vec<Moment> {

@@ -98,6 +98,7 @@ pub(crate) fn system() -> System {
         services: vec![],
         units: Units::default(),
         checks: vec![],
+        slim: vec![],
     }
 }
 

@@ -1,0 +1,292 @@
+//! What is written beside an image: bills of materials and the page.
+
+use crate::definition::Definition;
+use crate::outputs::Output;
+use crate::unpack::Unpacked;
+use pintle_assemble::{Coverage, PackageReport, Report};
+use pintle_image::{Finding, ImagePlan, PartitionPlan, Role};
+use pintle_model::{Contents, Digest, Kind, PackageRole, SbomFormat, Tree};
+use pintle_report::facts::{BootStep, Disk, Facts, OutputFact, PackageFact, Partition, ScriptFact, SlimFact};
+use pintle_report::{Inventory, PageError, SbomError, SizeReport, page, sbom, size};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// A report that was written.
+#[derive(Clone, Debug, Serialize)]
+pub struct Written {
+    /// What it is: `spdx`, `cyclonedx`, `page`.
+    pub kind: &'static str,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Digest.
+    pub sha256: Digest,
+}
+
+/// What reports to write.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted<'a> {
+    /// Bills of materials; none: the definition's.
+    pub sbom: Option<&'a [SbomFormat]>,
+    /// True: no page, whatever the definition says.
+    pub no_page: bool,
+}
+
+/// A report cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// Bill of materials.
+    #[error(transparent)]
+    Sbom(#[from] SbomError),
+    /// Page.
+    #[error(transparent)]
+    Page(#[from] PageError),
+}
+
+/// Everything that reports are made from.
+pub(super) struct Sources<'a> {
+    pub(super) definition: &'a Definition,
+    pub(super) packages: &'a [Unpacked],
+    pub(super) report: &'a Report,
+    pub(super) root: &'a Tree,
+    pub(super) initrd: Option<&'a Tree>,
+    pub(super) contents: &'a dyn Contents,
+    pub(super) epoch: i64,
+    pub(super) disk: Disk,
+    pub(super) outputs: &'a [Output],
+    pub(super) findings: &'a [Finding],
+}
+
+impl Sources<'_> {
+    /// Gives the facts to `use_them`.
+    fn facts<T>(&self, use_them: impl FnOnce(&Facts<'_>) -> T) -> T {
+        let by_name: BTreeMap<&str, &PackageReport> =
+            self.report.packages.iter().map(|package| (package.package.as_str(), package)).collect();
+        let coverages: Vec<String> = self
+            .packages
+            .iter()
+            .map(|package| {
+                by_name
+                    .get(package.locked.name.as_str())
+                    .map(|report| coverage(&report.coverage))
+                    .unwrap_or_default()
+            })
+            .collect();
+        let definition = self.definition;
+        let packages: Vec<PackageFact<'_>> = self
+            .packages
+            .iter()
+            .zip(&coverages)
+            .map(|(package, coverage)| PackageFact {
+                locked: &package.locked,
+                unpacked: &package.deb,
+                source: package.source,
+                asked_by: definition
+                    .evaluation()
+                    .map_or(&[], |evaluation| evaluation.asked_by(&package.locked.name)),
+                scripts: by_name
+                    .get(package.locked.name.as_str())
+                    .filter(|_| package.locked.role == PackageRole::System)
+                    .map(|report| ScriptFact {
+                        coverage,
+                        accepted: matches!(report.coverage, Coverage::Accepted { .. }),
+                        left_out: &report.left_out,
+                    }),
+            })
+            .collect();
+        let outputs: Vec<OutputFact> = self
+            .outputs
+            .iter()
+            .map(|output| OutputFact {
+                format: output.format,
+                file: output
+                    .path
+                    .file_name()
+                    .map(|name| name.to_string_lossy().into_owned())
+                    .unwrap_or_default(),
+                size: output.size,
+                sha256: output.sha256,
+            })
+            .collect();
+        let warnings: Vec<String> = self
+            .report
+            .warnings
+            .iter()
+            .cloned()
+            .chain(self.findings.iter().map(|finding| finding.text.clone()))
+            .collect();
+        let slimmed: Vec<SlimFact> = self
+            .report
+            .slimmed
+            .iter()
+            .map(|rule| SlimFact { rule: rule.rule.clone(), files: rule.files, bytes: rule.bytes })
+            .collect();
+        use_them(&Facts {
+            pintle: env!("CARGO_PKG_VERSION"),
+            system: definition.system(),
+            epoch: self.epoch,
+            root: self.root,
+            initrd: self.initrd,
+            contents: self.contents,
+            packages: &packages,
+            disk: &self.disk,
+            outputs: &outputs,
+            warnings: &warnings,
+            slimmed: &slimmed,
+        })
+    }
+
+    /// What takes the space.
+    pub(super) fn size(&self) -> SizeReport {
+        let offered = pintle_definition::slim_rules();
+        self.facts(|facts| size(facts, &Inventory::new(facts), &offered))
+    }
+
+    /// The reports that are wanted, for `folder`.
+    pub(super) fn files(
+        &self,
+        wanted: &Wanted<'_>,
+        folder: &Path,
+    ) -> Result<(SizeReport, Vec<File>), ReportError> {
+        let system = self.definition.system();
+        let formats = wanted.sbom.unwrap_or(&system.image.sbom);
+        let with_page = system.image.report && !wanted.no_page;
+        let offered = pintle_definition::slim_rules();
+        let mut files = Vec::new();
+        let mut add = |kind, extension: &str, bytes| {
+            let path = folder.join(format!("{}.{extension}", system.name));
+            files.push(File { kind, path, bytes });
+        };
+        let size = self.facts(|facts| -> Result<SizeReport, ReportError> {
+            let bare = Inventory::new(facts);
+            let inventory =
+                if with_page || !formats.is_empty() { bare.with_licences(facts) } else { bare };
+            let size = size(facts, &inventory, &offered);
+            for (format, bytes) in sbom(facts, &inventory, formats)? {
+                let kind = if format == SbomFormat::Spdx { "spdx" } else { "cyclonedx" };
+                add(kind, format.extension(), bytes);
+            }
+            if with_page {
+                add("page", "html", page(facts, &inventory, &size)?);
+            }
+            Ok(size)
+        })?;
+        Ok((size, files))
+    }
+}
+
+/// A report before it has its name.
+pub(super) struct File {
+    kind: &'static str,
+    pub(super) path: PathBuf,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl File {
+    /// What is said of it once it is written.
+    pub(super) fn written(self) -> Written {
+        Written { kind: self.kind, sha256: Digest::of(&self.bytes), path: self.path }
+    }
+}
+
+fn coverage(coverage: &Coverage) -> String {
+    match coverage {
+        Coverage::NoScript => "no script".to_owned(),
+        Coverage::Understood => "understood".to_owned(),
+        Coverage::Recipe { name } => format!("recipe {name}"),
+        Coverage::Accepted { script, reason } => format!("{script} is not run: {reason}"),
+    }
+}
+
+/// The planned disk as reports show it.
+pub(super) fn disk(plan: &ImagePlan) -> Disk {
+    let report = &plan.report;
+    let partition = |partition: &PartitionPlan| Partition {
+        label: partition.label.clone(),
+        content: partition.content.clone(),
+        start: partition.start,
+        size: partition.size,
+        used: used(plan, partition),
+        uuid: partition.uuid.to_string(),
+    };
+    Disk {
+        size: report.disk_size,
+        partitions: report.partitions.iter().map(partition).collect(),
+        cmdline: report.cmdline.clone(),
+        kernel: report.kernel.clone(),
+        boot: steps(plan),
+    }
+}
+
+fn used(plan: &ImagePlan, partition: &PartitionPlan) -> u64 {
+    match partition.role {
+        Role::BiosBoot => plan.content.bios.as_ref().map_or(0, |bios| bios.core.len() as u64),
+        Role::Esp => plan.content.esp.as_ref().map_or(0, |(tree, _)| bytes(tree)),
+        Role::Root => partition.size.saturating_sub(report_free(plan)),
+    }
+}
+
+/// Free for anybody; what is kept for root counts as used.
+fn report_free(plan: &ImagePlan) -> u64 {
+    plan.report.root_free
+}
+
+fn bytes(tree: &Tree) -> u64 {
+    let files = tree.walk().filter_map(|entry| match &entry.inode.kind {
+        Kind::File(blob) => Some(blob.len()),
+        _ => None,
+    });
+    files.sum()
+}
+
+fn file(tree: &Tree, path: &str) -> Option<u64> {
+    match &tree.find(path)?.kind {
+        Kind::File(blob) => Some(blob.len()),
+        _ => None,
+    }
+}
+
+/// The way from the firmware to the root file system, for each firmware.
+fn steps(plan: &ImagePlan) -> Vec<BootStep> {
+    let Some(kernel) = &plan.report.kernel else { return Vec::new() };
+    let root = &plan.content.root;
+    let step = |way, name: &str, detail: String, size| BootStep { name: name.to_owned(), detail, size, way };
+    let mut steps = Vec::new();
+    if let (Some((esp, _)), Some((path, len))) = (&plan.content.esp, &plan.report.uki) {
+        let loader =
+            esp.walk().find(|entry| entry.path.as_bytes().to_ascii_lowercase().starts_with(b"efi/boot/boot"));
+        let (path_of, size) = loader.map_or_else(Default::default, |entry| {
+            let size = if let Kind::File(blob) = &entry.inode.kind { Some(blob.len()) } else { None };
+            (entry.path.to_string(), size)
+        });
+        steps.push(step("uefi", "UEFI firmware", "looks on the EFI system partition".into(), None));
+        steps.push(step("uefi", "systemd-boot", path_of, size));
+        steps.push(step(
+            "uefi",
+            "Unified kernel image",
+            format!("{path}: kernel, initrd and command line in one file"),
+            Some(*len),
+        ));
+    }
+    if let Some(bios) = &plan.content.bios {
+        steps.push(step("bios", "BIOS", "runs sector 0 of the disk".into(), Some(512)));
+        steps.push(step(
+            "bios",
+            "GRUB",
+            "core image in the partition `bios`, menu /boot/grub/grub.cfg".into(),
+            Some(bios.core.len() as u64),
+        ));
+    }
+    steps.push(step("both", "Linux", kernel.clone(), file(root, &format!("boot/vmlinuz-{kernel}"))));
+    steps.push(step(
+        "both",
+        "Initrd",
+        "systemd finds and mounts the root file system".into(),
+        file(root, &format!("boot/initrd.img-{kernel}")),
+    ));
+    let number = plan.report.partitions.iter().find(|partition| partition.role == Role::Root);
+    let detail =
+        number.map_or_else(String::new, |root| format!("partition {}, ext4, grows to the disk", root.number));
+    steps.push(step("both", "Root file system", detail, number.map(|root| root.size)));
+    steps
+}

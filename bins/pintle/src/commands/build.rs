@@ -22,7 +22,10 @@ pub(crate) fn run(arguments: &Build, reporter: &Reporter) -> Outcome {
         lock_mode: if arguments.locked { LockMode::Locked } else { LockMode::Extend },
         output: &arguments.output,
         formats: &arguments.format,
-        reports: Reports { sbom: (!arguments.sbom.is_empty()).then_some(&sbom), no_page: arguments.no_report },
+        reports: Reports {
+            sbom: (!arguments.sbom.is_empty()).then_some(&sbom),
+            no_page: arguments.no_report,
+        },
     };
     let mut tell = |event: Event| {
         outside.progress().pause(|| match &event {

@@ -159,8 +159,7 @@ impl Sources<'_> {
         };
         let size = self.facts(|facts| -> Result<SizeReport, ReportError> {
             let bare = Inventory::new(facts);
-            let inventory =
-                if with_page || !formats.is_empty() { bare.with_licences(facts) } else { bare };
+            let inventory = if with_page || !formats.is_empty() { bare.with_licences(facts) } else { bare };
             let size = size(facts, &inventory, &offered);
             for (format, bytes) in sbom(facts, &inventory, formats)? {
                 let kind = if format == SbomFormat::Spdx { "spdx" } else { "cyclonedx" };

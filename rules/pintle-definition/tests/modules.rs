@@ -496,6 +496,7 @@ epoch = 1700000000
                 Qcow2,
                 RawGz,
             ],
+            container_service: None,
             size: Some(
                 Size(
                     2147483648,

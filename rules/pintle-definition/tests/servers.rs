@@ -1,6 +1,8 @@
 //! What the modules of servers make of their options. That the servers themselves accept it is judged where images are
 //! built and booted.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use pintle_definition::{MemoryFiles, evaluate};
 use pintle_model::{Check, FileContent, System};
 

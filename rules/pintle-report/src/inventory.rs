@@ -53,8 +53,7 @@ impl<'a> Inventory<'a> {
     #[must_use]
     pub fn new(facts: &Facts<'a>) -> Self {
         let shares = shares(facts);
-        let controls: Vec<Control<'a>> =
-            facts.packages.iter().map(|package| Control::read(package)).collect();
+        let controls: Vec<Control<'a>> = facts.packages.iter().map(Control::read).collect();
         let graph = Graph::new(facts, &controls);
         let packages = facts.packages.iter().zip(&controls).enumerate().map(|(index, (fact, control))| {
             let name = fact.locked.name.as_str();

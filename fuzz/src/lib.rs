@@ -57,6 +57,7 @@ pub fn toy_needs(control: &[(&str, &str)], files: &[(&str, &str)]) {
         size: 1,
         sha256: Digest::of(b""),
         role: Default::default(),
+        snapshot: None,
     };
     let packages = [Package { locked: &locked, unpacked: &deb, source: SourceId(0) }];
     match needs(&packages, &toy_system(), &Recipes::default(), &pack) {

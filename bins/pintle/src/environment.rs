@@ -3,10 +3,11 @@
 use crate::progress::Downloads;
 use crate::report::{Failure, FailureKind, Reporter};
 use pintle_flows::supply::Supply;
+use pintle_flows::vendor::VENDOR_MARK;
 use pintle_world::clock::{Clock, now};
 use pintle_world::fetch::{ProxySettings, Settings};
 use pintle_world::{Cache, Fetcher, Store};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -72,6 +73,7 @@ pub(crate) struct Outside {
     progress: Downloads,
     apt_sources: Vec<(String, String)>,
     clock: Clock,
+    vendor: Option<PathBuf>,
 }
 
 impl Outside {
@@ -89,7 +91,27 @@ impl Outside {
         })?;
         let store = Store::open(&cache);
         let progress = Downloads::new(reporter);
-        Ok(Self { cache, store, fetcher, progress, apt_sources, clock: Clock::start() })
+        Ok(Self { cache, store, fetcher, progress, apt_sources, clock: Clock::start(), vendor: None })
+    }
+
+    /// The same, with a folder of `pintle vendor` in place of the network.
+    pub(crate) fn of(reporter: &Reporter, offline: bool, vendor: Option<&Path>) -> Result<Self, Failure> {
+        let Some(folder) = vendor else { return Self::new(reporter, offline) };
+        let mark = folder.join(VENDOR_MARK);
+        let whole = pintle_world::files::absolute(folder);
+        match (pintle_world::files::is_folder(&mark), whole) {
+            (Ok(Some(false)), Ok(whole)) => Ok(Self { vendor: Some(whole), ..Self::new(reporter, true)? }),
+            (Err(error), _) | (_, Err(error)) => {
+                let message = format!("cannot read {}: {error}", mark.display());
+                Err(Failure::new(FailureKind::Failed, message))
+            }
+            _ => {
+                let message =
+                    format!("{} is no vendored folder: there is no {VENDOR_MARK}", folder.display());
+                let hint = format!("pintle vendor {} makes it", folder.display());
+                Err(Failure::new(FailureKind::Usage, message).hint(hint))
+            }
+        }
     }
 
     /// As flows take it.
@@ -99,6 +121,7 @@ impl Outside {
             store: &self.store,
             fetcher: &self.fetcher,
             progress: &self.progress,
+            vendor: self.vendor.as_deref(),
             apt_sources: &self.apt_sources,
             threads: std::thread::available_parallelism().map_or(2, usize::from),
             now: now(),

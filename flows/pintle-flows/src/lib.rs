@@ -3,6 +3,7 @@
 pub mod archive;
 pub mod build;
 pub mod definition;
+pub mod diff;
 pub mod mkfs;
 pub mod outputs;
 pub mod pin;
@@ -11,3 +12,6 @@ pub mod size;
 pub mod supply;
 mod tar_tree;
 pub mod unpack;
+pub mod update;
+pub mod vendor;
+pub mod why;

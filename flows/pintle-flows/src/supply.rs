@@ -2,6 +2,7 @@
 
 use pintle_world::clock::Clock;
 use pintle_world::{Cache, Fetcher, Progress, Store};
+use std::path::Path;
 
 /// The outside, as values.
 #[derive(Clone, Copy)]
@@ -16,6 +17,8 @@ pub struct Supply<'a> {
     pub progress: &'a dyn Progress,
     /// The machine's apt sources: file name and text.
     pub apt_sources: &'a [(String, String)],
+    /// A folder of `pintle vendor` that stands in for every mirror.
+    pub vendor: Option<&'a Path>,
     /// Threads for work on the processor.
     pub threads: usize,
     /// Seconds since 1970: only decides whether signatures and indices are still valid, and never enters an output.

@@ -30,8 +30,10 @@ pub struct Unpacked {
 pub struct Mirrors {
     /// By suite.
     pub by_suite: BTreeMap<String, Mirror>,
-    /// Archives of old versions, by suite: asked for what the mirror no longer has.
-    pub snapshots: BTreeMap<String, Mirror>,
+    /// Archives of old versions, by suite and snapshot time: asked for what the mirror no longer has.
+    pub snapshots: BTreeMap<(String, String), Mirror>,
+    /// Snapshot times of the suites.
+    pub times: BTreeMap<String, String>,
 }
 
 /// A package cannot be had or read.
@@ -166,7 +168,7 @@ fn work(missing: &[Missing<'_>], supply: &Supply<'_>) -> Vec<(usize, Result<Unpa
     results
 }
 
-fn not_fetched(package: &LockedPackage, source: FetchError) -> UnpackError {
+pub(crate) fn not_fetched(package: &LockedPackage, source: FetchError) -> UnpackError {
     UnpackError::Fetch {
         package: package.name.clone(),
         version: package.version.clone(),
@@ -175,18 +177,21 @@ fn not_fetched(package: &LockedPackage, source: FetchError) -> UnpackError {
     }
 }
 
-fn job(package: &LockedPackage, mirrors: &Mirrors) -> Result<Job, UnpackError> {
+/// Where a package may be had, and what it must be.
+pub(crate) fn job(package: &LockedPackage, mirrors: &Mirrors) -> Result<Job, UnpackError> {
     let suite = &package.suite;
     let unknown = || UnpackError::Suite { package: package.name.clone(), suite: suite.clone() };
     let mirror = mirrors.by_suite.get(suite).ok_or_else(unknown)?;
-    let places = [Some(mirror), mirrors.snapshots.get(suite)];
+    let time = package.snapshot.as_ref().or_else(|| mirrors.times.get(suite));
+    let snapshot = time.and_then(|time| mirrors.snapshots.get(&(suite.clone(), time.clone())));
+    let places = [Some(mirror), snapshot];
     let place = |mirror: &Mirror| Place { mirror: mirror.clone(), path: package.path.clone() };
     let expected = Expected { sha256: package.sha256, size: package.size };
     Ok(Job { places: places.into_iter().flatten().map(place).collect(), expected })
 }
 
 /// The package as the store has it; `None` when it has not, or an index this build cannot read.
-fn open(package: &LockedPackage, supply: &Supply<'_>) -> Result<Option<Unpacked>, UnpackError> {
+pub(crate) fn open(package: &LockedPackage, supply: &Supply<'_>) -> Result<Option<Unpacked>, UnpackError> {
     let Some(pack) = supply.store.open_pack(&package.sha256, UNPACK_FORMAT)? else { return Ok(None) };
     let deb = UnpackedDeb::from_bytes(&pack.index).ok();
     Ok(deb.map(|deb| Unpacked { locked: package.clone(), deb, source: pack.source }))

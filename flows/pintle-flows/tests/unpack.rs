@@ -50,6 +50,7 @@ impl Archive {
             fetcher: &fetcher,
             progress: &Silent,
             apt_sources: &[],
+            vendor: None,
             threads: 2,
             now: 0,
             clock: Clock::start(),
@@ -93,6 +94,7 @@ fn package(folder: &Path, name: &str, data: &[u8]) -> LockedPackage {
         size: bytes.len() as u64,
         sha256: Digest::of(&bytes),
         role: PackageRole::System,
+        snapshot: None,
     }
 }
 
@@ -136,7 +138,10 @@ fn a_version_the_mirror_no_longer_has_comes_from_the_snapshot_archive() {
     fs::rename(&mirror, &snapshot).unwrap();
     insta::assert_snapshot!(archive.error(&archive.mirrors()), @"cannot fetch package toy 1 (suite toy): DIR/mirror/pool/toy.deb is not there");
     let mut mirrors = archive.mirrors();
-    mirrors.snapshots.insert(SUITE.to_owned(), Mirror::Directory(snapshot));
+    mirrors.times.insert(SUITE.to_owned(), "2026-09-12T07:55:41Z".to_owned());
+    mirrors
+        .snapshots
+        .insert((SUITE.to_owned(), "2026-09-12T07:55:41Z".to_owned()), Mirror::Directory(snapshot));
     let (store, done) = archive.unpack(&mirrors).unwrap();
     assert_eq!(content(&store, &done[0]), b"x");
 }

@@ -87,6 +87,10 @@ pub struct LockedPackage {
     /// Why it is here.
     #[serde(default, skip_serializing_if = "PackageRole::is_system")]
     pub role: PackageRole,
+    /// When the archive still had it, RFC 3339 UTC; none: at the snapshot time of its suite. Set where a package was
+    /// kept while its suite moved on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<String>,
 }
 
 /// A user whose UID was allocated at lock time.

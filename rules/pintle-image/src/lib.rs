@@ -12,6 +12,7 @@
 mod additions;
 mod boot;
 mod container;
+pub mod compare;
 mod error;
 mod identity;
 mod input;

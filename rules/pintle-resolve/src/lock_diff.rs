@@ -27,7 +27,13 @@ impl LockDiff {
         for (name, package) in after {
             match before.remove(&name) {
                 None => diff.added.push(package),
-                Some(earlier) if earlier != package => diff.changed.push((earlier, package)),
+                // When the archive still had it says nothing about the package.
+                Some(earlier)
+                    if (LockedPackage { snapshot: package.snapshot.clone(), ..earlier.clone() })
+                        != package =>
+                {
+                    diff.changed.push((earlier, package));
+                }
                 Some(_) => {}
             }
         }

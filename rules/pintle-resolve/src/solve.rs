@@ -1,11 +1,12 @@
 use crate::explain::{Explanation, explain};
+use crate::keep;
 use crate::minimal;
 use crate::provider::{Packages, package, solvable};
 use crate::request::{PackageSpec, Pin};
 use crate::suggest;
 use crate::universe::{Offer, PackageId, Universe};
 use crate::view::View;
-use pintle_model::{LockedPackage, PackageRole};
+use pintle_model::{Digest, LockedPackage, PackageRole};
 use resolvo::{ConditionalRequirement, Problem, SolvableId, Solver, UnsolvableOrCancelled};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,6 +24,9 @@ pub struct Request {
     /// Names that win over other alternatives of a dependency, whatever their order: the packages of the previous
     /// lock.
     pub prefer: BTreeSet<String>,
+    /// Versions to keep as long as they go together with the rest, by package and digest of the .deb: those of the
+    /// previous lock. The universe must have them; without an entry the best version is taken.
+    pub keep: BTreeMap<String, Digest>,
 }
 
 /// A package of a solution.
@@ -56,6 +60,7 @@ impl Solution<'_> {
                 size: record.size,
                 sha256: record.sha256,
                 role: picked.role,
+                snapshot: None,
             }
         };
         self.packages.iter().map(lock).collect()
@@ -132,7 +137,9 @@ pub(crate) fn list(words: &[String], quote: &str, conjunction: &str) -> String {
     }
 }
 
-fn did_you_mean(near: &[String]) -> String {
+/// `; did you mean …?` for the end of a sentence; nothing where no name is near.
+#[must_use]
+pub fn did_you_mean(near: &[String]) -> String {
     if near.is_empty() { String::new() } else { format!("; did you mean {}?", list(near, "`", "or")) }
 }
 
@@ -147,7 +154,8 @@ fn elsewhere(name: &str) -> &'static str {
 
 /// Finds packages that answer the request and can be installed together.
 ///
-/// Of alternatives the first that is possible is taken, unless another is there anyway.
+/// Of alternatives the first that is possible is taken, unless another is there anyway. Versions that are to be kept
+/// give way where something needs another, and all of them where that is not enough.
 ///
 /// # Errors
 /// [`Unsolvable`] says what stands in the way.
@@ -170,12 +178,17 @@ pub fn solve<'a>(universe: &Universe<'a>, request: &Request) -> Result<Solution<
         return Err(Unsolvable::Request(problems));
     }
     let preferred = request.prefer.iter().filter_map(|name| universe.find(name)).collect();
-    let view = View::new(universe, pins, preferred);
+    let mut view = View::new(universe, pins, preferred);
     let roots = Roots {
         essential: if request.essential { essential(&view) } else { Vec::new() },
         asked: wanted.iter().map(|want| want.id).collect(),
     };
-    let chosen = if request.recommends { with_recommends(&view, &roots) } else { run(&view, &roots, &[]) };
+    keep::keep(&mut view, &roots, &request.keep);
+    let mut chosen = choose(&view, &roots, request);
+    if chosen.is_none() && !view.keeps_nothing() {
+        view.keep(BTreeMap::new());
+        chosen = choose(&view, &roots, request);
+    }
     let chosen = chosen.ok_or_else(|| {
         let minimal = shrink(&view, &roots);
         Unsolvable::Together(Box::new(explain(&view, &minimal)))
@@ -187,6 +200,10 @@ pub fn solve<'a>(universe: &Universe<'a>, request: &Request) -> Result<Solution<
         packages.insert(view.name(id), Picked { offer: view.offer(id), role });
     }
     Ok(Solution { packages: packages.into_values().collect() })
+}
+
+fn choose(view: &View<'_, '_>, roots: &Roots, request: &Request) -> Option<BTreeSet<PackageId>> {
+    if request.recommends { with_recommends(view, roots) } else { run(view, roots, &[]) }
 }
 
 /// What must be in a solution.

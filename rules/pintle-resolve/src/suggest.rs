@@ -5,10 +5,15 @@ const MAX: usize = 3;
 
 /// Names of packages that a misspelt `name` may have meant, nearest first.
 pub(crate) fn near(universe: &Universe<'_>, name: &str) -> Vec<String> {
+    near_names(name, universe.ids().map(|id| universe.best(id).record.name))
+}
+
+/// Of `known` those that a misspelt `name` may have meant, nearest first.
+#[must_use]
+pub fn near_names<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let allowed = (name.len() / 3).max(1);
     let mut found: Vec<(usize, usize, &str)> = Vec::new();
-    for id in universe.ids() {
-        let other = universe.best(id).record.name;
+    for other in known {
         // A longer name that starts with it counts as near: `libssl3` was renamed to `libssl3t64`.
         let distance = if other.starts_with(name) && other.len() <= name.len() + 5 {
             1

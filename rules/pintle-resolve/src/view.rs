@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct View<'u, 'a> {
     pub(crate) universe: &'u Universe<'a>,
     pins: BTreeMap<PackageId, Offer<'a>>,
-    pinned_providers: ExtraProviders<'a>,
+    kept: BTreeMap<PackageId, Offer<'a>>,
+    /// Names provided by versions that are pinned or kept.
+    other_providers: ExtraProviders<'a>,
     preferred: BTreeSet<PackageId>,
 }
 
@@ -22,14 +24,43 @@ impl<'u, 'a> View<'u, 'a> {
         pins: BTreeMap<PackageId, Offer<'a>>,
         preferred: BTreeSet<PackageId>,
     ) -> Self {
-        let mut view = Self { universe, pins, pinned_providers: BTreeMap::new(), preferred };
+        let kept = BTreeMap::new();
+        let mut view = Self { universe, pins, kept, other_providers: BTreeMap::new(), preferred };
         view.carry_pins();
-        for (&id, offer) in &view.pins {
+        view.find_providers();
+        view
+    }
+
+    /// Lets `kept` count in place of the best versions, but for what the request pins.
+    pub(crate) fn keep(&mut self, kept: BTreeMap<PackageId, Offer<'a>>) {
+        self.kept = kept;
+        self.kept.retain(|id, _| !self.pins.contains_key(id));
+        self.find_providers();
+    }
+
+    /// Lets the best versions of `ids` count again.
+    pub(crate) fn release(&mut self, ids: &BTreeSet<PackageId>) {
+        self.kept.retain(|id, _| !ids.contains(id));
+        self.find_providers();
+    }
+
+    /// The version of the package is kept.
+    pub(crate) fn is_kept(&self, id: PackageId) -> bool {
+        self.kept.contains_key(&id)
+    }
+
+    /// Nothing is kept.
+    pub(crate) fn keeps_nothing(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    fn find_providers(&mut self) {
+        self.other_providers.clear();
+        for (&id, offer) in self.pins.iter().chain(&self.kept) {
             for (name, provider) in provided(id, offer.record) {
-                view.pinned_providers.entry(name).or_default().push(provider);
+                self.other_providers.entry(name).or_default().push(provider);
             }
         }
-        view
     }
 
     /// A pinned version often needs others of its own suite and source (`nginx` needs `nginx-common (= …)`). Where no
@@ -70,7 +101,8 @@ impl<'u, 'a> View<'u, 'a> {
 
     /// The version of a package that counts here.
     pub(crate) fn offer(&self, id: PackageId) -> Offer<'a> {
-        self.pins.get(&id).copied().unwrap_or_else(|| self.universe.best(id))
+        let other = self.pins.get(&id).or_else(|| self.kept.get(&id));
+        other.copied().unwrap_or_else(|| self.universe.best(id))
     }
 
     pub(crate) fn is_pinned(&self, id: PackageId) -> bool {
@@ -83,8 +115,10 @@ impl<'u, 'a> View<'u, 'a> {
 
     /// Providers of a name, by the versions that count here.
     fn providers(&self, name: &str) -> impl Iterator<Item = Provider<'a>> + '_ {
-        let best = self.universe.providers(name).iter().filter(|p| !self.pins.contains_key(&p.package));
-        best.chain(self.pinned_providers.get(name).into_iter().flatten()).copied()
+        let other =
+            |p: &Provider<'a>| self.pins.contains_key(&p.package) || self.kept.contains_key(&p.package);
+        let best = self.universe.providers(name).iter().filter(move |p| !other(p));
+        best.chain(self.other_providers.get(name).into_iter().flatten()).copied()
     }
 
     /// The packages that answer a relation, best first.

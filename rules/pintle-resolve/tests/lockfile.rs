@@ -15,6 +15,7 @@ fn package(name: &str, version: &str, role: PackageRole) -> LockedPackage {
         size: 1234,
         sha256: Digest::of(name.as_bytes()),
         role,
+        snapshot: None,
     }
 }
 
@@ -97,7 +98,7 @@ fn damaged_locks_are_refused_by_line() {
     insta::assert_snapshot!(said("version = 1", "version = 0"), @"the lock has format 0, this program reads 1: an older pintle wrote it, run `pintle lock`");
     insta::assert_snapshot!(said("version = 1\n", ""), @"line 1: missing field `version`");
     insta::assert_snapshot!(said("request = \"", "request = \"x"), @"line 4: `x1f58b9145b24d108d7ac38887338b3ea3229833b9c1e418250343f907bfd1047` is not a SHA-256 digest (64 hexadecimal digits)");
-    insta::assert_snapshot!(said("size = 1234", "sise = 1234"), @"line 20: unknown field `sise`, expected one of `name`, `version`, `arch`, `suite`, `path`, `size`, `sha256`, `role`");
+    insta::assert_snapshot!(said("size = 1234", "sise = 1234"), @"line 20: unknown field `sise`, expected one of `name`, `version`, `arch`, `suite`, `path`, `size`, `sha256`, `role`, `snapshot`");
     insta::assert_snapshot!(said("size = 1234", "size = \"1234\""), @r#"line 20: invalid type: string "1234", expected u64"#);
     insta::assert_snapshot!(said("size = 1234", "size = -1"), @"line 20: invalid value: integer `-1`, expected u64");
     insta::assert_snapshot!(said("arch = \"amd64\"\n", "arch = \"sparc\"\n"), @"line 5: unknown variant `sparc`, expected `amd64` or `arm64`");

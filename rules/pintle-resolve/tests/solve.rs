@@ -470,3 +470,101 @@ fn specs_are_checked() {
     }
     insta::assert_snapshot!("nginx:amd64".parse::<PackageSpec>().unwrap_err().to_string(), @"`nginx:amd64` is not a package (write `nginx`, `nginx=1.26.3-3` or `nginx/trixie-backports`)");
 }
+
+/// An archive that has moved on, with the versions of the lock beside it.
+fn keeping(now: Archive, locked: Archive, packages: &str, moved: &[&str]) -> String {
+    let text = locked.packages_text();
+    let records = index::parse(&text, &Limits::default()).unwrap();
+    let kept = records.iter().filter(|record| !moved.contains(&record.name));
+    let keep = kept.map(|record| (record.name.to_owned(), record.sha256)).collect();
+    answer(&[("trixie", 500, now), ("trixie", 0, locked)], &Request { keep, ..request(packages) })
+}
+
+#[test]
+fn versions_of_the_lock_stay() {
+    let old = toy().package("web 1 depends: lib").package("lib 1").package("tool 1 depends: lib");
+    let new =
+        toy().package("web 2 depends: lib").package("lib 2").package("tool 2 depends: lib").package("more 5");
+    insta::assert_snapshot!(keeping(new.clone(), old.clone(), "web tool more", &[]), @"
+    lib 1
+    more 5
+    tool 1
+    web 1
+    ");
+    insta::assert_snapshot!(keeping(new.clone(), old.clone(), "web tool", &["tool"]), @"
+    lib 1
+    tool 2
+    web 1
+    ");
+    insta::assert_snapshot!(keeping(new, old, "web=2 tool", &[]), @"
+    lib 1
+    tool 1
+    web 2
+    ");
+}
+
+#[test]
+fn kept_versions_give_way_to_what_is_needed() {
+    let old = toy()
+        .package("web 1 depends: lib (>= 1), web-data (= 1)")
+        .package("web-data 1")
+        .package("lib 1")
+        .package("other 1 depends: lib (<< 2) | lib-compat")
+        .package("last 1");
+    let new = toy()
+        .package("web 2 depends: lib (>= 2), web-data (= 2)")
+        .package("web-data 2 breaks: web (<< 2)")
+        .package("lib 2 breaks: last (<< 2)")
+        .package("other 2 depends: lib (>= 2)")
+        .package("last 2");
+    // Its data, the library both need, what does not go with the new library.
+    insta::assert_snapshot!(keeping(new.clone(), old.clone(), "web other last", &["web"]), @"
+    last 2
+    lib 2
+    other 2
+    web 2
+    web-data 2
+    ");
+    insta::assert_snapshot!(keeping(new.clone(), old.clone(), "web last", &["web-data"]), @"
+    last 2
+    lib 2
+    web 2
+    web-data 2
+    ");
+    insta::assert_snapshot!(keeping(new, old, "web other last", &["last"]), @"
+    last 2
+    lib 1
+    other 1
+    web 1
+    web-data 1
+    ");
+}
+
+/// What a kept version provides counts, and what only the newer one provides does not.
+#[test]
+fn kept_versions_provide_what_they_did() {
+    let old = toy().package("mta 1 provides: mail").package("app 1 depends: mail");
+    let new = toy().package("mta 2").package("app 2 depends: mail").package("fresh 1 provides: mail");
+    insta::assert_snapshot!(keeping(new, old, "mta app", &["app"]), @"
+    app 2
+    mta 1
+    ");
+}
+
+/// What no longer goes with the request gives way, the rest stays.
+#[test]
+fn an_alternative_gives_way_and_versions_stay() {
+    let old = toy().package("a 1").package("b 1 conflicts: c").package("d 1 depends: b | e");
+    let new = toy()
+        .package("a 2")
+        .package("b 2 conflicts: c")
+        .package("c 1")
+        .package("d 2 depends: e")
+        .package("e 1");
+    insta::assert_snapshot!(keeping(new, old, "a c d", &[]), @"
+    a 1
+    c 1
+    d 1
+    e 1
+    ");
+}

@@ -1,5 +1,7 @@
 //! Small questions to the file system and the process table.
 
+use crate::atomic::AtomicError;
+use pintle_model::{Digest, Verified};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -168,4 +170,74 @@ pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
 pub fn copy_into(from: &Path, to: &std::fs::File) -> io::Result<()> {
     let mut to = to;
     io::copy(&mut std::fs::File::open(from)?, &mut to).map(drop)
+}
+
+/// Puts a copy of the verified file `from` at `to`, making the folders above it; nothing is written where the same
+/// bytes are there already. True when it was written.
+///
+/// # Errors
+/// [`AtomicError`]; then what was at `to` is as it was.
+pub fn place(from: &Verified<PathBuf>, to: &Path, digest: &Digest) -> Result<bool, AtomicError> {
+    let failed = |error| AtomicError::new(to, error);
+    match std::fs::File::open(to) {
+        Ok(there) if self::digest(&there).map_err(failed)?.digest() == *digest => return Ok(false),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    if let Some(folder) = to.parent() {
+        make_folder(folder).map_err(|error| AtomicError::new(folder, error))?;
+    }
+    let mut source =
+        std::fs::File::open(from.get()).map_err(|error| AtomicError::Io(from.get().clone(), error))?;
+    let copy = crate::atomic::File::create(to)?;
+    io::copy(&mut source, &mut copy.as_file()).map_err(failed)?;
+    if self::digest(copy.as_file()).map_err(failed)?.digest() != *digest {
+        let changed = io::Error::new(io::ErrorKind::InvalidData, "it changed while it was copied");
+        return Err(AtomicError::Io(from.get().clone(), changed));
+    }
+    copy.commit()?;
+    Ok(true)
+}
+
+/// Paths of the files below `folder`, relative to it, sorted; symbolic links count as files. None when it does not
+/// exist.
+///
+/// # Errors
+/// Every error but `NotFound`.
+pub fn files_below(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut open = vec![PathBuf::new()];
+    while let Some(at) = open.pop() {
+        for entry in entries(&folder.join(&at))? {
+            let path = at.join(entry.file_name());
+            if entry.file_type()?.is_dir() { open.push(path) } else { found.push(path) }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Removes the file at `path`, and the folders above it that it leaves empty, up to `top`.
+///
+/// # Errors
+/// Of the file system; that a folder is not empty is none.
+pub fn remove(path: &Path, top: &Path) -> io::Result<()> {
+    std::fs::remove_file(path)?;
+    let mut folder = path.parent();
+    while let Some(at) = folder.filter(|at| at.starts_with(top) && *at != top) {
+        match std::fs::remove_dir(at) {
+            Ok(()) => folder = at.parent(),
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// `path` seen from the root; nothing is followed.
+///
+/// # Errors
+/// When the current folder cannot be told.
+pub fn absolute(path: &Path) -> io::Result<PathBuf> {
+    std::path::absolute(path)
 }

@@ -18,14 +18,14 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     Ok(sound.then_some(bytes))
 }
 
-/// Keeps `content` at `path`.
+/// Keeps `content` at `path`. It is not synced to the disk: what a power cut damages counts as absent.
 ///
 /// # Errors
 /// [`AtomicError`].
 pub fn write(path: &Path, mut content: Vec<u8>) -> Result<(), AtomicError> {
     let digest = Digest::of(&content);
     content.extend_from_slice(digest.as_bytes());
-    atomic::write(path, &content)
+    atomic::publish(path, &content)
 }
 
 #[cfg(test)]

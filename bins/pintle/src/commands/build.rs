@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 pub(crate) fn run(arguments: &Build, reporter: &Reporter) -> Outcome {
     let definition = read(&arguments.definition, reporter)?;
-    let outside = Outside::new(reporter, arguments.offline)?;
+    let outside = Outside::of(reporter, arguments.offline, arguments.vendor.as_deref())?;
     let sbom: Vec<SbomFormat> = arguments.sbom.iter().filter_map(|sbom| sbom_format(*sbom)).collect();
     let request = Request {
         definition: &definition,
@@ -133,9 +133,17 @@ pub(crate) fn explain_pin(error: PinError) -> Failure {
     let (kind, hint) = match &error {
         PinError::Archive(ArchiveError::Fetch { source: FetchError::Cancelled, .. })
         | PinError::Unpack(UnpackError::Fetch { source: FetchError::Cancelled, .. }) => return stopped(),
+        PinError::Unpack(UnpackError::Fetch { source: FetchError::NotFound(place), .. })
+            if place.starts_with('/') =>
+        {
+            (
+                Failed,
+                "the folder lacks a package of the lock: pintle vendor fills it where there is a network",
+            )
+        }
         PinError::Unpack(UnpackError::Fetch { source: FetchError::NotFound(_), .. }) => (
             Failed,
-            "mirrors drop old versions: pintle lock --update takes those of today, `source.snapshot` names an archive of all",
+            "mirrors drop old versions: pintle update takes those of today, `source.snapshot` names an archive of all",
         ),
         PinError::Archive(ArchiveError::Fetch { source: FetchError::NotFound(_), .. }) => {
             (Failed, "check the mirror (`source.mirror`) and the name of the suite")
@@ -186,7 +194,9 @@ fn archive(error: &ArchiveError) -> (FailureKind, &'static str) {
 /// The text of a fetch error ends with what to do.
 fn fetch(error: &FetchError) -> (FailureKind, &'static str) {
     match error {
-        FetchError::Mismatch { .. } | FetchError::Size { .. } => (FailureKind::Refused, ""),
+        FetchError::Mismatch { .. } | FetchError::Size { .. } | FetchError::Encoded(_) => {
+            (FailureKind::Refused, "")
+        }
         FetchError::Mirror(_) | FetchError::Proxy(_) => (FailureKind::BadInput, ""),
         _ => (FailureKind::Failed, ""),
     }

@@ -3,6 +3,7 @@
 pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod diff;
 pub(crate) mod docs;
 pub(crate) mod explain;
 pub(crate) mod lock;
@@ -13,3 +14,6 @@ pub(crate) mod run;
 pub(crate) mod show;
 pub(crate) mod size;
 pub(crate) mod ssh;
+pub(crate) mod update;
+pub(crate) mod vendor;
+pub(crate) mod why;

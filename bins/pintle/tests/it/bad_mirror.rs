@@ -3,6 +3,7 @@
 use crate::common::{finish, succeed};
 use crate::toy::{Fault, Server, Toy, base, noise};
 use insta::assert_snapshot;
+use pintle_testkit::archive::ToySuite;
 use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -131,13 +132,13 @@ fn a_locked_version_is_gone() {
     toy.builds();
     fs::remove_dir_all(toy.cache()).unwrap();
     server.fault("app_1.2-3", Fault::Missing);
-    assert_snapshot!(toy.refused(), @"
-    exit 1
-      pool/main/a/app/app_1.2-3_amd64.deb: not on http://127.0.0.1:PORT
-    error: cannot fetch package app 1.2-3 (suite trixie)
-      because: http://127.0.0.1:PORT/pool/main/a/app/app_1.2-3_amd64.deb is not there
-      next: mirrors drop old versions: pintle lock --update takes those of today, `source.snapshot` names an archive of all
-    ");
+    assert_snapshot!(toy.refused(), @r#"
+exit 1
+  pool/main/a/app/app_1.2-3_amd64.deb: not on http://127.0.0.1:PORT
+error: cannot fetch package app 1.2-3 (suite trixie)
+  because: http://127.0.0.1:PORT/pool/main/a/app/app_1.2-3_amd64.deb is not there
+  next: mirrors drop old versions: pintle update takes those of today, `source.snapshot` names an archive of all
+"#);
 }
 
 #[test]
@@ -208,4 +209,188 @@ fn ctrl_c_stops_and_the_next_build_continues() {
     let output = finish(&mut toy.build());
     assert!(output.status.success(), "{}", toy.plain(&output));
     assert_eq!(asked(&server), ["pool/main/a/app/app_1.2-3_amd64.deb from 100000"]);
+}
+
+/// The digest of the image that a good mirror gives.
+fn image(toy: &Toy) -> serde_json::Value {
+    let manifest = fs::read(toy.out().join("toy.json")).unwrap();
+    serde_json::from_slice::<serde_json::Value>(&manifest).unwrap()["outputs"][0]["sha256"].clone()
+}
+
+/// What is fetched, in its order.
+const PARTS: [&str; 3] = ["InRelease", "by-hash", "app_1.2-3"];
+
+/// As if nothing had been there before.
+fn forget(toy: &Toy) {
+    for path in [toy.cache(), toy.out()] {
+        drop(fs::remove_dir_all(path));
+    }
+    drop(fs::remove_file(toy.lock()));
+}
+
+#[test]
+fn what_passes_is_waited_out() {
+    let (toy, server) = served();
+    toy.builds();
+    let good = image(&toy);
+    for part in PARTS {
+        for fault in [
+            Fault::Trickle(8),
+            Fault::BusyFor(3),
+            Fault::SilentFor(3),
+            Fault::Chunked,
+            Fault::Elsewhere,
+            Fault::NoRanges(20),
+            Fault::OtherRange(20),
+        ] {
+            forget(&toy);
+            server.heal();
+            server.fault(part, fault);
+            let output = finish(&mut toy.build());
+            assert!(output.status.success(), "{part}, {fault:?}: {}", toy.plain(&output));
+            assert_eq!(image(&toy), good, "{part}, {fault:?}");
+            assert_eq!(toy.partial(), 0, "{part}, {fault:?}");
+        }
+    }
+}
+
+/// Every connection is cut, but each brings something.
+#[test]
+fn cut_again_and_again() {
+    let (toy, server) = served();
+    server.fault("app_1.2-3", Fault::Cut(150_000));
+    toy.builds();
+    let asked = asked(&server);
+    assert_eq!(asked.len(), 3, "{asked:?}");
+    assert!(asked[2].ends_with(" from 300000"), "{asked:?}");
+}
+
+#[test]
+fn what_stays_is_refused_and_leaves_nothing() {
+    let (toy, server) = served();
+    toy.builds();
+    let good = image(&toy);
+    let mut said = String::new();
+    for part in PARTS {
+        for fault in [
+            Fault::Redirect,
+            Fault::Circle,
+            Fault::Forbidden,
+            Fault::Shorter(10),
+            Fault::Longer(10),
+            Fault::Encoded,
+            Fault::Noise,
+        ] {
+            forget(&toy);
+            server.heal();
+            server.fault(part, fault);
+            let refused = toy.refused();
+            assert!(!toy.lock().exists(), "{part}, {fault:?}: no lock of what is not there");
+            said += &format!("{part}, {fault:?}: {}\n", without_notes(&refused).replace('\n', "\n  "));
+            server.heal();
+            toy.builds();
+            assert_eq!(image(&toy), good, "{part}, {fault:?}: the next build is right");
+        }
+    }
+    assert_snapshot!(said, @r#"
+InRelease, Redirect: exit 1
+  error: cannot fetch InRelease of suite `trixie` from http://127.0.0.1:PORT
+    because: http://127.0.0.1:PORT/dists/trixie/InRelease: the mirror answered with a web page instead of the file; check the network (login page? proxy?) or set another mirror
+InRelease, Circle: exit 1
+  error: cannot fetch InRelease of suite `trixie` from http://127.0.0.1:PORT
+    because: http://127.0.0.1:PORT/dists/trixie/InRelease: the connection failed 1 times; what has arrived is kept: run the command again, or set another mirror
+    because: too many redirects
+InRelease, Forbidden: exit 1
+  error: cannot fetch InRelease of suite `trixie` from http://127.0.0.1:PORT
+    because: http://127.0.0.1:PORT/dists/trixie/InRelease answered with HTTP status 403; try later or set another mirror
+InRelease, Shorter(10): exit 4
+  error: the signature of suite `trixie` from http://127.0.0.1:PORT is refused
+    because: the document cannot be checked
+    because: it ends at line 21, before the end of the signature
+    next: nothing of it was used; try another mirror (`source.mirror`), or add the archive's key (`source.keys`)
+InRelease, Longer(10): exit 4
+  error: the signature of suite `trixie` from http://127.0.0.1:PORT is refused
+    because: the document cannot be checked
+    because: line 22 follows after the end of the signature
+    next: nothing of it was used; try another mirror (`source.mirror`), or add the archive's key (`source.keys`)
+InRelease, Encoded: exit 4
+  error: the signature of suite `trixie` from http://127.0.0.1:PORT is refused
+    because: the document cannot be checked
+    because: it is not clear-signed (its first line is not `-----BEGIN PGP SIGNED MESSAGE-----`)
+    next: nothing of it was used; try another mirror (`source.mirror`), or add the archive's key (`source.keys`)
+InRelease, Noise: exit 1
+  error: cannot fetch InRelease of suite `trixie` from http://127.0.0.1:PORT
+    because: http://127.0.0.1:PORT/dists/trixie/InRelease: the connection failed 4 times; what has arrived is kept: run the command again, or set another mirror
+    because: protocol: http parse fail: invalid HTTP version
+by-hash, Redirect: exit 1
+  error: cannot fetch main/binary-amd64/Packages.gz of suite `trixie` from http://127.0.0.1:PORT
+    because: http://127.0.0.1:PORT/dists/trixie/main/binary-amd64/by-hash/SHA256/94b9384949af5fd61a7110a407e8ccb6b536d76fb68f2d934708869557feafa4: the mirror answered with a web page instead of the file; check the network (login page? proxy?) or set another mirror
+by-hash, Circle: exit 1
+  error: cannot fetch main/binary-amd64/Packages.gz of suite `trixie` from http://127.0.0.1:PORT
+    because: http://127.0.0.1:PORT/dists/trixie/main/binary-amd64/by-hash/SHA256/94b9384949af5fd61a7110a407e8ccb6b536d76fb68f2d934708869557feafa4: the connection failed 1 times; what has arrived is kept: run the command again, or set another mirror
+    because: too many redirects
+by-hash, Forbidden: exit 1
+  error: cannot fetch main/binary-amd64/Packages.gz of suite `trixie` from http://127.0.0.1:PORT
+    because: http://127.0.0.1:PORT/dists/trixie/main/binary-amd64/by-hash/SHA256/94b9384949af5fd61a7110a407e8ccb6b536d76fb68f2d934708869557feafa4 answered with HTTP status 403; try later or set another mirror
+by-hash, Shorter(10): exit 4
+  error: cannot fetch main/binary-amd64/Packages.gz of suite `trixie` from http://127.0.0.1:PORT
+    because: http://127.0.0.1:PORT/dists/trixie/main/binary-amd64/by-hash/SHA256/94b9384949af5fd61a7110a407e8ccb6b536d76fb68f2d934708869557feafa4 has 320 bytes where 330 were expected; the mirror may be mid-update: try later, or set another mirror
+by-hash, Longer(10): exit 4
+  error: cannot fetch main/binary-amd64/Packages.gz of suite `trixie` from http://127.0.0.1:PORT
+    because: http://127.0.0.1:PORT/dists/trixie/main/binary-amd64/by-hash/SHA256/94b9384949af5fd61a7110a407e8ccb6b536d76fb68f2d934708869557feafa4 has 340 bytes where 330 were expected; the mirror may be mid-update: try later, or set another mirror
+by-hash, Encoded: exit 4
+  error: cannot fetch main/binary-amd64/Packages.gz of suite `trixie` from http://127.0.0.1:PORT
+    because: http://127.0.0.1:PORT/dists/trixie/main/binary-amd64/by-hash/SHA256/94b9384949af5fd61a7110a407e8ccb6b536d76fb68f2d934708869557feafa4 has 353 bytes where 330 were expected; the mirror may be mid-update: try later, or set another mirror
+by-hash, Noise: exit 1
+  error: cannot fetch main/binary-amd64/Packages.gz of suite `trixie` from http://127.0.0.1:PORT
+    because: http://127.0.0.1:PORT/dists/trixie/main/binary-amd64/by-hash/SHA256/94b9384949af5fd61a7110a407e8ccb6b536d76fb68f2d934708869557feafa4: the connection failed 4 times; what has arrived is kept: run the command again, or set another mirror
+    because: protocol: http parse fail: invalid HTTP version
+app_1.2-3, Redirect: exit 1
+  error: cannot fetch package app 1.2-3 (suite trixie)
+    because: http://127.0.0.1:PORT/pool/main/a/app/app_1.2-3_amd64.deb: the mirror answered with a web page instead of the file; check the network (login page? proxy?) or set another mirror
+app_1.2-3, Circle: exit 1
+  error: cannot fetch package app 1.2-3 (suite trixie)
+    because: http://127.0.0.1:PORT/pool/main/a/app/app_1.2-3_amd64.deb: the connection failed 1 times; what has arrived is kept: run the command again, or set another mirror
+    because: too many redirects
+app_1.2-3, Forbidden: exit 1
+  error: cannot fetch package app 1.2-3 (suite trixie)
+    because: http://127.0.0.1:PORT/pool/main/a/app/app_1.2-3_amd64.deb answered with HTTP status 403; try later or set another mirror
+app_1.2-3, Shorter(10): exit 4
+  error: cannot fetch package app 1.2-3 (suite trixie)
+    because: http://127.0.0.1:PORT/pool/main/a/app/app_1.2-3_amd64.deb has 400906 bytes where 400916 were expected; the mirror may be mid-update: try later, or set another mirror
+app_1.2-3, Longer(10): exit 4
+  error: cannot fetch package app 1.2-3 (suite trixie)
+    because: http://127.0.0.1:PORT/pool/main/a/app/app_1.2-3_amd64.deb has 400926 bytes where 400916 were expected; the mirror may be mid-update: try later, or set another mirror
+app_1.2-3, Encoded: exit 4
+  error: cannot fetch package app 1.2-3 (suite trixie)
+    because: http://127.0.0.1:PORT/pool/main/a/app/app_1.2-3_amd64.deb has 400987 bytes where 400916 were expected; the mirror may be mid-update: try later, or set another mirror
+app_1.2-3, Noise: exit 1
+  error: cannot fetch package app 1.2-3 (suite trixie)
+    because: http://127.0.0.1:PORT/pool/main/a/app/app_1.2-3_amd64.deb: the connection failed 4 times; what has arrived is kept: run the command again, or set another mirror
+    because: protocol: http parse fail: invalid HTTP version
+"#);
+}
+
+/// The mirror is between two updates: a new release, the index of yesterday.
+#[test]
+fn the_index_is_of_yesterday() {
+    let suite = ToySuite { by_hash: false, ..ToySuite::new("trixie") };
+    let archive = base().package("app 1.2-3");
+    let toy = Toy::with_suite(&archive, &suite, &["app"]);
+    let server = toy.serve(&["app"]);
+    let index = toy.mirror().join("dists/trixie/main/binary-amd64/Packages.gz");
+    let yesterday = fs::read(&index).unwrap();
+    base().package("app 1.2-4").write(&toy.mirror(), &suite).unwrap();
+    let today = fs::read(&index).unwrap();
+    fs::write(&index, yesterday).unwrap();
+    assert_snapshot!(toy.refused(), @r#"
+exit 4
+error: cannot fetch main/binary-amd64/Packages.gz of suite `trixie` from http://127.0.0.1:PORT
+  because: http://127.0.0.1:PORT/dists/trixie/main/binary-amd64/Packages.gz has 329 bytes where 326 were expected; the mirror may be mid-update: try later, or set another mirror
+"#);
+    fs::write(&index, today).unwrap();
+    drop(server);
+    toy.builds();
+    let lock = fs::read_to_string(toy.lock()).unwrap();
+    assert!(lock.contains("version = \"1.2-4\""), "{lock}");
 }

@@ -12,6 +12,7 @@ mod common;
 mod debian;
 mod image;
 mod kernels;
+mod lock_life;
 mod mkfs;
 mod outputs;
 mod reports;

@@ -2,13 +2,11 @@
 
 use crate::common::{finish, succeed};
 use pintle_testkit::archive::{Archive, Signer, ToySuite, toy};
+pub(crate) use pintle_testkit::mirror::{Fault, Server};
 use serde_json::{Value, json};
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::{Arc, Mutex};
 
 /// A folder with a signed archive, a definition that asks for packages of it, and a cache of its own.
 pub(crate) struct Toy {
@@ -199,147 +197,4 @@ pub(crate) fn listing(folder: &Path) -> Vec<String> {
     let mut lines: Vec<String> = said.lines().map(str::to_owned).collect();
     lines.sort();
     lines
-}
-
-/// What the mirror does wrong.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Fault {
-    /// Takes the request and never answers.
-    Hang,
-    /// Sends so many bytes of the body, then nothing more.
-    Stop(usize),
-    /// Sends so many bytes of the body, then closes the connection.
-    Cut(usize),
-    /// A page of a hotel's network, with status 200.
-    Page,
-    /// Other bytes of the right length.
-    Garble,
-    /// 404.
-    Missing,
-    /// 503.
-    Busy,
-}
-
-/// A mirror over HTTP, with ranges.
-pub(crate) struct Server {
-    address: SocketAddr,
-    shared: Arc<Shared>,
-}
-
-struct Shared {
-    root: PathBuf,
-    /// Parts of paths, and what happens to requests for them.
-    faults: Mutex<Vec<(&'static str, Fault)>>,
-    /// Path and range of every request.
-    requests: Mutex<Vec<String>>,
-}
-
-impl Server {
-    fn new(root: PathBuf) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let shared = Arc::new(Shared { root, faults: Mutex::default(), requests: Mutex::default() });
-        let server = Self { address, shared: Arc::clone(&shared) };
-        // It ends with the test program.
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let shared = Arc::clone(&shared);
-                std::thread::spawn(move || shared.answer(stream));
-            }
-        });
-        server
-    }
-
-    fn url(&self) -> String {
-        format!("http://{}", self.address)
-    }
-
-    /// From now on, requests whose path contains `part` go wrong.
-    pub(crate) fn fault(&self, part: &'static str, fault: Fault) {
-        self.shared.faults.lock().unwrap().push((part, fault));
-    }
-
-    /// Everything works again; requests so far are forgotten.
-    pub(crate) fn heal(&self) {
-        self.shared.faults.lock().unwrap().clear();
-        self.shared.requests.lock().unwrap().clear();
-    }
-
-    /// Path and `Range` of requests so far.
-    pub(crate) fn requests(&self) -> Vec<String> {
-        self.shared.requests.lock().unwrap().clone()
-    }
-}
-
-impl Shared {
-    /// One request per connection. A client that went away is no matter.
-    fn answer(&self, mut stream: TcpStream) {
-        let mut head = Vec::new();
-        let mut byte = [0];
-        while !head.ends_with(b"\r\n\r\n") {
-            match stream.read(&mut byte) {
-                Ok(1) => head.push(byte[0]),
-                _ => return,
-            }
-        }
-        let head = String::from_utf8_lossy(&head).into_owned();
-        let path = head.split(' ').nth(1).unwrap_or_default().trim_start_matches('/').to_owned();
-        let range = head.lines().find_map(|line| {
-            let (name, value) = line.split_once(": ")?;
-            let value = value.strip_prefix("bytes=").filter(|_| name.eq_ignore_ascii_case("range"))?;
-            value.strip_suffix('-')?.parse::<usize>().ok()
-        });
-        let asked = range.map_or_else(|| path.clone(), |from| format!("{path} from {from}"));
-        self.requests.lock().unwrap().push(asked);
-        let fault =
-            self.faults.lock().unwrap().iter().find(|(part, _)| path.contains(part)).map(|(_, fault)| *fault);
-        let file = fs::read(self.root.join(&path));
-        drop(self.send(&mut stream, file.ok(), range.unwrap_or(0), fault));
-    }
-
-    fn send(
-        &self,
-        stream: &mut TcpStream,
-        file: Option<Vec<u8>>,
-        from: usize,
-        fault: Option<Fault>,
-    ) -> std::io::Result<()> {
-        let whole = "200 OK";
-        let (status, body) = match (file, fault) {
-            (_, Some(Fault::Hang)) => return wait(stream),
-            (_, Some(Fault::Missing)) | (None, _) => ("404 Not Found", b"no such file\n".to_vec()),
-            (_, Some(Fault::Busy)) => ("503 Service Unavailable", b"come again\n".to_vec()),
-            (_, Some(Fault::Page)) => (whole, b"<!DOCTYPE html><title>Welcome to the hotel</title>".to_vec()),
-            (Some(file), Some(Fault::Garble)) => (whole, file.iter().map(|byte| byte ^ 1).collect()),
-            (Some(file), _) if from > 0 => {
-                let range = format!("Content-Range: bytes {from}-{}/{}\r\n", file.len() - 1, file.len());
-                return body(stream, "206 Partial Content", &range, &file[from..], fault);
-            }
-            (Some(file), _) => (whole, file),
-        };
-        self::body(stream, status, "", &body, fault)
-    }
-}
-
-fn body(
-    stream: &mut TcpStream,
-    status: &str,
-    more: &str,
-    body: &[u8],
-    fault: Option<Fault>,
-) -> std::io::Result<()> {
-    write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\n{more}Connection: close\r\n\r\n", body.len())?;
-    match fault {
-        Some(Fault::Cut(len)) => stream.write_all(&body[..len.min(body.len())]),
-        Some(Fault::Stop(len)) => {
-            stream.write_all(&body[..len.min(body.len())])?;
-            wait(stream)
-        }
-        _ => stream.write_all(body),
-    }
-}
-
-/// Until the client goes away.
-fn wait(stream: &mut TcpStream) -> std::io::Result<()> {
-    stream.read(&mut [0]).map(drop)
 }

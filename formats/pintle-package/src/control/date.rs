@@ -19,6 +19,19 @@ pub fn parse(text: &str) -> Result<i64, BadDate> {
     read(text).ok_or_else(|| BadDate(super::deb822::excerpt(text)))
 }
 
+/// Reads a date of mail (RFC 5322 3.3), as changelogs have it: `Fri, 07 Nov 2025 10:00:00 +0100`.
+#[must_use]
+pub fn parse_mail(text: &str) -> Option<i64> {
+    let (local, zone) = text.trim_ascii_end().rsplit_once(' ')?;
+    let (sign, digits) = match zone.split_at_checked(1)? {
+        ("+", digits) => (1, digits),
+        ("-", digits) => (-1, digits),
+        _ => return read(text),
+    };
+    let number = number(digits, 4, 4)?;
+    Some(read(&format!("{local} UTC"))? - sign * (number / 100 * 3600 + number % 100 * 60))
+}
+
 fn read(text: &str) -> Option<i64> {
     let mut words = text.split_ascii_whitespace();
     let weekday = words.next()?.strip_suffix(',')?;

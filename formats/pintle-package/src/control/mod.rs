@@ -1,6 +1,7 @@
 //! Debian's control data: the deb822 text format and the documents of an archive written in it (`Release`,
 //! `Packages`), package versions and package relations.
 
+pub mod changelog;
 mod compact;
 pub mod date;
 pub mod deb822;

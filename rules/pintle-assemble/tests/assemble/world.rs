@@ -76,6 +76,7 @@ impl World {
             size: 1,
             sha256: Digest::of(name.as_bytes()),
             role: Default::default(),
+            snapshot: None,
         };
         let control = format!(
             "Package: {name}\nVersion: {version}\nArchitecture: all\nMaintainer: A <a@b>\nDescription: toy\n"

@@ -112,6 +112,7 @@ pub(crate) fn lock() -> Lock {
         size: 1,
         sha256: Digest::of(b""),
         role,
+        snapshot: None,
     };
     Lock {
         version: LOCK_SCHEMA,

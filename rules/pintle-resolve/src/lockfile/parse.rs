@@ -154,6 +154,9 @@ fn package_fault(package: &LockedPackage, wire: &Wire) -> Option<String> {
     if package.arch != "all" && package.arch != wire.arch.debian() {
         return Some(format!("it is for `{}`, the system is `{}`", package.arch, wire.arch));
     }
+    if let Some(time) = package.snapshot.as_ref().filter(|time| date::parse_rfc3339(time).is_none()) {
+        return Some(format!("snapshot `{time}` is not a time like `2026-09-12T07:55:41Z`"));
+    }
     let known = wire.suite.iter().any(|suite| suite.get_ref().name == package.suite);
     (!known).then(|| format!("suite `{}` is not in the lock", package.suite))
 }

@@ -41,6 +41,9 @@ fn write(out: &mut String, lock: &Lock) -> std::fmt::Result {
             PackageRole::System => {}
             PackageRole::Boot => out.push_str("role = \"boot\"\n"),
         }
+        if let Some(snapshot) = &package.snapshot {
+            writeln!(out, "snapshot = {}", quoted(snapshot))?;
+        }
     }
     for user in &lock.users {
         write!(out, "\n[[user]]\nname = {}\nuid = {}\n", quoted(&user.name), user.uid)?;

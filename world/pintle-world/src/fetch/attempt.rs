@@ -39,8 +39,7 @@ pub(super) fn ask(
 ) -> Result<ureq::http::Response<ureq::Body>, Failure> {
     let response = http.get(url, from).map_err(|error| match error {
         ureq::Error::BadUri(_) | ureq::Error::TooManyRedirects | ureq::Error::LargeResponseHeader(..) => {
-            let source = io::Error::other(error.to_string());
-            FetchError::Network { url: shown.to_owned(), attempts: 1, source }.into()
+            FetchError::Nowhere { url: shown.to_owned(), reason: error.to_string() }.into()
         }
         error => Failure::Passing(error),
     })?;
@@ -50,6 +49,12 @@ pub(super) fn ask(
         status @ (408 | 425 | 429 | 500..=599) => Err(Failure::Busy(status)),
         status => Err(FetchError::Status { url: shown.to_owned(), status }.into()),
     }
+}
+
+/// The body is packed, which no request asks for. Servers also say so of files that are packed by themselves
+/// (`Packages.gz`), so it only explains why what came is wrong.
+pub(super) fn is_encoded(response: &ureq::http::Response<ureq::Body>) -> bool {
+    response.headers().get("Content-Encoding").is_some_and(|encoding| encoding != "identity")
 }
 
 /// A page for people: what a captive portal or a broken mirror sends with status 200. No file we fetch starts so.

@@ -1,6 +1,6 @@
 //! One download, with its attempts.
 
-use super::attempt::{Failure, Patience, ask, is_web_page};
+use super::attempt::{Failure, Patience, ask, is_encoded, is_web_page};
 use super::mirror::{Location, without_password};
 use super::{Expected, FetchError, Fetcher, Mirror, Progress};
 use crate::atomic::AtomicError;
@@ -48,6 +48,9 @@ pub(super) fn get(fetcher: &Fetcher, mirror: &Mirror, path: &str, max: u64) -> R
     loop {
         let attempt = || -> Result<Vec<u8>, Failure> {
             let response = ask(&fetcher.http, &url, &shown, 0)?;
+            if is_encoded(&response) {
+                return Err(FetchError::Encoded(shown.clone()).into());
+            }
             let bytes =
                 take(response.into_body().into_reader(), max).map_err(|e| Failure::passing(e.into()))?;
             let bytes = bytes.ok_or_else(|| FetchError::TooLarge { url: shown.clone(), max })?;
@@ -282,7 +285,13 @@ impl<'a> Download<'a> {
         }
         let have = partial.hasher.len();
         let announced = response.body().content_length().map(|length| have + length);
-        self.receive(partial, response.into_body().into_reader(), announced)
+        let encoded = is_encoded(&response);
+        self.receive(partial, response.into_body().into_reader(), announced).map_err(
+            |failure| match failure {
+                Failure::Final(FetchError::Size { url, .. }) if encoded => FetchError::Encoded(url).into(),
+                other => other,
+            },
+        )
     }
 
     fn receive(

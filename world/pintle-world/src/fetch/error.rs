@@ -25,6 +25,19 @@ pub enum FetchError {
         "{0}: the mirror answered with a web page instead of the file; check the network (login page? proxy?) or set another mirror"
     )]
     WebPage(String),
+    /// Something on the way packed the file.
+    #[error(
+        "{0} came packed by something on the way (Content-Encoding), though nobody asked for it; check the proxy, or set another mirror"
+    )]
+    Encoded(String),
+    /// Redirected in a circle, or to what is no URL.
+    #[error("{url} leads nowhere ({reason}); set another mirror")]
+    Nowhere {
+        /// The URL.
+        url: String,
+        /// What the client says.
+        reason: String,
+    },
     /// The server announces, or sends, more or less than there must be.
     #[error(
         "{url} has {actual} bytes where {expected} were expected; the mirror may be mid-update: try later, or set another mirror"

@@ -4,6 +4,7 @@
 
 mod attributes;
 mod names;
+mod range;
 mod stat;
 
 pub use stat::Stat;

@@ -1,19 +1,22 @@
-//! The lock and the packages it names: as they are, or made anew. What `pintle lock` and every build begin with.
+//! The lock and the packages it names: as they are, or made anew. What `pintle lock`, `pintle update` and every build
+//! begin with.
 
-use crate::archive::{self, ArchiveError, VerifiedSuite};
+mod choose;
+
+pub(crate) use choose::{Moves, source, stanza};
+
+use crate::archive::{self, ArchiveError};
 use crate::build::boot_packages;
 use crate::definition::Definition;
 use crate::supply::Supply;
 use crate::unpack::{UnpackError, Unpacked, unpack};
+use choose::{Wanted, choose};
 use pintle_assemble::{AssembleErrors, Package, Recipes, accounts};
-use pintle_model::{Digest, LOCK_SCHEMA, Lock, LockedSuite, PackageRole, Source, System};
-use pintle_package::control::Limits;
+use pintle_model::{Lock, LockedSuite, PackageRole, Source, System};
 use pintle_package::control::date;
-use pintle_package::control::index::{self, IndexError};
+use pintle_package::control::index::IndexError;
 use pintle_resolve::lockfile::{self, LockError};
-use pintle_resolve::{
-    BadSpec, ForeignPackage, LockDiff, Request, SuiteIndex, Universe, Unsolvable, request_digest, solve,
-};
+use pintle_resolve::{BadSpec, ForeignPackage, LockDiff, Unsolvable, did_you_mean, request_digest};
 use pintle_world::atomic::{self, AtomicError};
 use std::path::{Path, PathBuf};
 
@@ -22,10 +25,9 @@ use std::path::{Path, PathBuf};
 pub enum LockMode {
     /// It must be there and answer the definition.
     Locked,
-    /// It is made when missing, and extended, visibly, when the definition asks for other things.
+    /// It is made when missing, and extended, visibly, when the definition asks for other things; versions that are
+    /// locked stay.
     Extend,
-    /// Everything is chosen anew.
-    Update,
 }
 
 /// What became of the lock.
@@ -62,6 +64,14 @@ pub enum PinError {
     /// `--locked`, and it answers another definition.
     #[error("{} does not answer the definition as it is now", .0.display())]
     Outdated(PathBuf),
+    /// A package that is to move and is not there.
+    #[error("`{name}` is not in the lock{}", did_you_mean(.near))]
+    NotLocked {
+        /// What was asked for.
+        name: String,
+        /// Names in the lock that may have been meant, nearest first.
+        near: Vec<String>,
+    },
     /// It cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
@@ -126,27 +136,19 @@ pub fn pin(
     recipes: &Recipes,
     supply: &Supply<'_>,
 ) -> Result<Pinned, PinError> {
-    let system = definition.system();
-    let Source::Debian(debian) = &system.source;
     let previous = lock_file.map(read).transpose()?.flatten();
     let path = lock_file.unwrap_or(Path::new("pintle.lock"));
-    let boot: Vec<String> = boot_packages(system).into_iter().map(str::to_owned).collect();
-    let request = request_digest(system, &boot);
-    let answers = previous.as_ref().is_some_and(|(lock, _)| lock.request == request);
+    let answers = previous.as_ref().is_some_and(|(lock, _)| lock_answers(lock, definition));
     match (previous, mode) {
         (Some((lock, text)), LockMode::Locked | LockMode::Extend) if answers => {
-            let mirrors = archive::package_mirrors(debian, &lock.suites, supply)?;
-            let packages = unpack(&lock.packages, &mirrors, supply)?;
+            let packages = packages(definition, &lock, supply)?;
             Ok(Pinned { lock, text, packages, change: None })
         }
         (None, LockMode::Locked) => Err(PinError::Missing(path.to_owned())),
         (Some(_), LockMode::Locked) => Err(PinError::Outdated(path.to_owned())),
-        (previous, _) => {
+        (previous, LockMode::Extend) => {
             let old = previous.map(|(lock, _)| lock);
-            let mut lock = choose(definition, &boot, request, old.as_ref(), supply)?;
-            let mirrors = archive::package_mirrors(debian, &lock.suites, supply)?;
-            let packages = unpack(&lock.packages, &mirrors, supply)?;
-            number(&mut lock, system, &packages, old.as_ref(), recipes, supply)?;
+            let (lock, packages) = make(definition, old.as_ref(), Moves::Nothing, recipes, supply)?;
             let text = lockfile::print(&lock);
             if let Some(file) = lock_file {
                 atomic::write(file, text.as_bytes())?;
@@ -160,6 +162,45 @@ pub fn pin(
     }
 }
 
+/// Whether the lock is one for what the definition asks for as it is now.
+pub(crate) fn lock_answers(lock: &Lock, definition: &Definition) -> bool {
+    let system = definition.system();
+    lock.request == request_digest(system, &boot(system))
+}
+
+fn boot(system: &System) -> Vec<String> {
+    boot_packages(system).into_iter().map(str::to_owned).collect()
+}
+
+/// The packages of a lock, fetched and unpacked where they are not yet.
+pub(crate) fn packages(
+    definition: &Definition,
+    lock: &Lock,
+    supply: &Supply<'_>,
+) -> Result<Vec<Unpacked>, PinError> {
+    let Source::Debian(debian) = &definition.system().source;
+    let mirrors = archive::package_mirrors(debian, &definition.folder, lock, supply)?;
+    Ok(unpack(&lock.packages, &mirrors, supply)?)
+}
+
+/// A new lock with its packages. Nothing is written.
+pub(crate) fn make(
+    definition: &Definition,
+    old: Option<&Lock>,
+    moves: Moves<'_>,
+    recipes: &Recipes,
+    supply: &Supply<'_>,
+) -> Result<(Lock, Vec<Unpacked>), PinError> {
+    let system = definition.system();
+    let boot = boot(system);
+    let digest = request_digest(system, &boot);
+    let wanted = Wanted { definition, boot: &boot, digest, old };
+    let mut lock = choose(&wanted, moves, supply)?;
+    let packages = packages(definition, &lock, supply)?;
+    number(&mut lock, system, &packages, old, recipes, supply)?;
+    Ok((lock, packages))
+}
+
 /// The lock at `path` with its text; `None` when there is none.
 ///
 /// # Errors
@@ -170,53 +211,6 @@ pub fn read(path: &Path) -> Result<Option<(Lock, String)>, PinError> {
     let text = String::from_utf8(bytes).map_err(|_| PinError::NotText(path.to_owned()))?;
     let lock = lockfile::parse(&text).map_err(|source| PinError::Lock { path: path.to_owned(), source })?;
     Ok(Some((lock, text)))
-}
-
-/// Asks the archive and solves. What was locked before wins over other alternatives of a dependency.
-fn choose(
-    definition: &Definition,
-    boot: &[String],
-    digest: Digest,
-    old: Option<&Lock>,
-    supply: &Supply<'_>,
-) -> Result<Lock, PinError> {
-    let system = definition.system();
-    let Source::Debian(debian) = &system.source;
-    let known = old.map_or(&[][..], |old| &old.suites[..]);
-    let suites = archive::read(debian, system.arch, &definition.folder, known, supply)?;
-    let mut records = Vec::new();
-    for suite in &suites {
-        for text in &suite.indices {
-            let parsed = index::parse(text, &Limits::default())
-                .map_err(|source| PinError::Index { suite: suite.locked.name.clone(), source })?;
-            records.push((suite, parsed));
-        }
-    }
-    let indices: Vec<SuiteIndex<'_>> = records
-        .iter()
-        .map(|(suite, records)| SuiteIndex { name: &suite.locked.name, priority: suite.priority, records })
-        .collect();
-    let universe = Universe::new(system.arch, &indices)?;
-    let specs = |names: &[String]| names.iter().map(|name| name.parse()).collect::<Result<Vec<_>, _>>();
-    let mut packages = specs(&system.packages)?;
-    packages.extend(system.kernel.all_packages().map(str::parse).collect::<Result<Vec<_>, _>>()?);
-    let request = Request {
-        packages,
-        boot: specs(boot)?,
-        recommends: debian.recommends,
-        essential: true,
-        prefer: old.map(|old| old.packages.iter().map(|p| p.name.clone()).collect()).unwrap_or_default(),
-    };
-    let solution = solve(&universe, &request).map_err(|error| PinError::Unsolvable(Box::new(error)))?;
-    Ok(Lock {
-        version: LOCK_SCHEMA,
-        request: digest,
-        arch: system.arch,
-        suites: suites.iter().map(|VerifiedSuite { locked, .. }| locked.clone()).collect(),
-        packages: solution.locked(),
-        users: Vec::new(),
-        groups: Vec::new(),
-    })
 }
 
 /// Gives every user and group its number; numbers of the old lock are kept.

@@ -6,7 +6,7 @@ use pintle_disk::qcow2::read::Reader;
 use std::io;
 
 fuzz_target!(|data: &[u8]| {
-    let read = |offset: u64, out: &mut [u8]| {
+    let read = |offset: u64, out: &mut [u8]| -> io::Result<()> {
         let start = usize::try_from(offset).ok();
         let bytes = start.and_then(|start| data.get(start..start.checked_add(out.len())?));
         out.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);

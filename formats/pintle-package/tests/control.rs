@@ -7,7 +7,7 @@ use pintle_package::control::deb822::{self, Dialect};
 use pintle_package::control::index::{self, MultiArch, Priority};
 use pintle_package::control::relations::Relations;
 use pintle_package::control::release::Release;
-use pintle_package::control::{Limits, date};
+use pintle_package::control::{Limits, changelog, date};
 use proptest::prelude::*;
 
 fn chain(error: &dyn std::error::Error) -> String {
@@ -247,5 +247,22 @@ proptest! {
     #[test]
     fn dates_round_trip(seconds in 0i64..253_402_300_800) {
         prop_assert_eq!(date::parse_rfc3339(&date::rfc3339(seconds)), Some(seconds));
+    }
+
+    /// Heads, trailers, numbers and noise in any order.
+    #[test]
+    fn changelogs_never_panic(
+        lines in proptest::collection::vec(
+            "x \\([0-9+~:-]{0,4}\\) [a-z-]{0,9};[a-z=, -]{0,12}| -- [a-z >]{0,9}[0-9 +:,a-zA-Z]{0,31}|  .{0,9}CVE-[0-9-]{0,12}.{0,3}|.{0,20}",
+            0..12,
+        )
+    ) {
+        let text = lines.join("\n");
+        let all: Vec<changelog::Entry> = changelog::entries(&text).collect();
+        for entry in &all {
+            prop_assert!(entry.cves().iter().all(|cve| cve.len() >= 13));
+            prop_assert!(changelog::since(&text, Some(&entry.version)).entries.len() < all.len());
+        }
+        prop_assert_eq!(changelog::since(&text, None).entries.len(), all.len().min(1));
     }
 }

@@ -171,10 +171,15 @@ impl<'u, 'a> View<'u, 'a> {
     pub(crate) fn enemies(&self, id: PackageId) -> Vec<(PackageId, &'static str, Relation<'a>)> {
         let record = self.offer(id).record;
         let fields = [("Conflicts", record.conflicts), ("Breaks", record.breaks)];
+        let arch = self.universe.arch().debian();
+        // `libc6-x32:i386` is a package of another architecture, which is never here.
+        let elsewhere = |relation: &Relation<'_>| {
+            relation.qualifier.is_some_and(|name| !matches!(name, "any" | "native") && name != arch)
+        };
         let mut enemies = Vec::new();
         for (field, relations) in fields {
-            for relation in relations.flat() {
-                // A qualifier narrows nothing in a system of one architecture.
+            for relation in relations.flat().filter(|relation| !elsewhere(relation)) {
+                // Other qualifiers narrow nothing in a system of one architecture.
                 let plain = Relation { qualifier: None, ..relation };
                 let others = self.answers(&plain).into_iter().filter(|&other| other != id);
                 enemies.extend(others.map(|other| (other, field, relation)));

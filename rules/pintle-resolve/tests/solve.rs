@@ -568,3 +568,19 @@ fn an_alternative_gives_way_and_versions_stay() {
     e 1
     ");
 }
+
+/// Debian's `libc6-i386` conflicts with `libc6-x32:i386`, and both are installed together on amd64.
+#[test]
+fn conflicts_with_another_architecture_do_not_count() {
+    let archive = toy()
+        .package("a 1 conflicts: b:i386; breaks: c:any")
+        .package("b 1")
+        .package("c 1")
+        .package("d 1 conflicts: b:amd64");
+    insta::assert_snapshot!(ask(&archive, "a b"), @"
+    a 1
+    b 1
+    ");
+    assert!(ask(&archive, "a c").contains("cannot"), "{}", ask(&archive, "a c"));
+    assert!(ask(&archive, "d b").contains("cannot"), "{}", ask(&archive, "d b"));
+}

@@ -298,8 +298,7 @@ InRelease, Redirect: exit 1
     because: http://127.0.0.1:PORT/dists/trixie/InRelease: the mirror answered with a web page instead of the file; check the network (login page? proxy?) or set another mirror
 InRelease, Circle: exit 1
   error: cannot fetch InRelease of suite `trixie` from http://127.0.0.1:PORT
-    because: http://127.0.0.1:PORT/dists/trixie/InRelease: the connection failed 1 times; what has arrived is kept: run the command again, or set another mirror
-    because: too many redirects
+    because: http://127.0.0.1:PORT/dists/trixie/InRelease leads nowhere (too many redirects); set another mirror
 InRelease, Forbidden: exit 1
   error: cannot fetch InRelease of suite `trixie` from http://127.0.0.1:PORT
     because: http://127.0.0.1:PORT/dists/trixie/InRelease answered with HTTP status 403; try later or set another mirror
@@ -314,10 +313,8 @@ InRelease, Longer(10): exit 4
     because: line 22 follows after the end of the signature
     next: nothing of it was used; try another mirror (`source.mirror`), or add the archive's key (`source.keys`)
 InRelease, Encoded: exit 4
-  error: the signature of suite `trixie` from http://127.0.0.1:PORT is refused
-    because: the document cannot be checked
-    because: it is not clear-signed (its first line is not `-----BEGIN PGP SIGNED MESSAGE-----`)
-    next: nothing of it was used; try another mirror (`source.mirror`), or add the archive's key (`source.keys`)
+  error: cannot fetch InRelease of suite `trixie` from http://127.0.0.1:PORT
+    because: http://127.0.0.1:PORT/dists/trixie/InRelease came packed by something on the way (Content-Encoding), though nobody asked for it; check the proxy, or set another mirror
 InRelease, Noise: exit 1
   error: cannot fetch InRelease of suite `trixie` from http://127.0.0.1:PORT
     because: http://127.0.0.1:PORT/dists/trixie/InRelease: the connection failed 4 times; what has arrived is kept: run the command again, or set another mirror
@@ -327,8 +324,7 @@ by-hash, Redirect: exit 1
     because: http://127.0.0.1:PORT/dists/trixie/main/binary-amd64/by-hash/SHA256/94b9384949af5fd61a7110a407e8ccb6b536d76fb68f2d934708869557feafa4: the mirror answered with a web page instead of the file; check the network (login page? proxy?) or set another mirror
 by-hash, Circle: exit 1
   error: cannot fetch main/binary-amd64/Packages.gz of suite `trixie` from http://127.0.0.1:PORT
-    because: http://127.0.0.1:PORT/dists/trixie/main/binary-amd64/by-hash/SHA256/94b9384949af5fd61a7110a407e8ccb6b536d76fb68f2d934708869557feafa4: the connection failed 1 times; what has arrived is kept: run the command again, or set another mirror
-    because: too many redirects
+    because: http://127.0.0.1:PORT/dists/trixie/main/binary-amd64/by-hash/SHA256/94b9384949af5fd61a7110a407e8ccb6b536d76fb68f2d934708869557feafa4 leads nowhere (too many redirects); set another mirror
 by-hash, Forbidden: exit 1
   error: cannot fetch main/binary-amd64/Packages.gz of suite `trixie` from http://127.0.0.1:PORT
     because: http://127.0.0.1:PORT/dists/trixie/main/binary-amd64/by-hash/SHA256/94b9384949af5fd61a7110a407e8ccb6b536d76fb68f2d934708869557feafa4 answered with HTTP status 403; try later or set another mirror
@@ -340,7 +336,7 @@ by-hash, Longer(10): exit 4
     because: http://127.0.0.1:PORT/dists/trixie/main/binary-amd64/by-hash/SHA256/94b9384949af5fd61a7110a407e8ccb6b536d76fb68f2d934708869557feafa4 has 340 bytes where 330 were expected; the mirror may be mid-update: try later, or set another mirror
 by-hash, Encoded: exit 4
   error: cannot fetch main/binary-amd64/Packages.gz of suite `trixie` from http://127.0.0.1:PORT
-    because: http://127.0.0.1:PORT/dists/trixie/main/binary-amd64/by-hash/SHA256/94b9384949af5fd61a7110a407e8ccb6b536d76fb68f2d934708869557feafa4 has 353 bytes where 330 were expected; the mirror may be mid-update: try later, or set another mirror
+    because: http://127.0.0.1:PORT/dists/trixie/main/binary-amd64/by-hash/SHA256/94b9384949af5fd61a7110a407e8ccb6b536d76fb68f2d934708869557feafa4 came packed by something on the way (Content-Encoding), though nobody asked for it; check the proxy, or set another mirror
 by-hash, Noise: exit 1
   error: cannot fetch main/binary-amd64/Packages.gz of suite `trixie` from http://127.0.0.1:PORT
     because: http://127.0.0.1:PORT/dists/trixie/main/binary-amd64/by-hash/SHA256/94b9384949af5fd61a7110a407e8ccb6b536d76fb68f2d934708869557feafa4: the connection failed 4 times; what has arrived is kept: run the command again, or set another mirror
@@ -350,8 +346,7 @@ app_1.2-3, Redirect: exit 1
     because: http://127.0.0.1:PORT/pool/main/a/app/app_1.2-3_amd64.deb: the mirror answered with a web page instead of the file; check the network (login page? proxy?) or set another mirror
 app_1.2-3, Circle: exit 1
   error: cannot fetch package app 1.2-3 (suite trixie)
-    because: http://127.0.0.1:PORT/pool/main/a/app/app_1.2-3_amd64.deb: the connection failed 1 times; what has arrived is kept: run the command again, or set another mirror
-    because: too many redirects
+    because: http://127.0.0.1:PORT/pool/main/a/app/app_1.2-3_amd64.deb leads nowhere (too many redirects); set another mirror
 app_1.2-3, Forbidden: exit 1
   error: cannot fetch package app 1.2-3 (suite trixie)
     because: http://127.0.0.1:PORT/pool/main/a/app/app_1.2-3_amd64.deb answered with HTTP status 403; try later or set another mirror
@@ -363,7 +358,7 @@ app_1.2-3, Longer(10): exit 4
     because: http://127.0.0.1:PORT/pool/main/a/app/app_1.2-3_amd64.deb has 400926 bytes where 400916 were expected; the mirror may be mid-update: try later, or set another mirror
 app_1.2-3, Encoded: exit 4
   error: cannot fetch package app 1.2-3 (suite trixie)
-    because: http://127.0.0.1:PORT/pool/main/a/app/app_1.2-3_amd64.deb has 400987 bytes where 400916 were expected; the mirror may be mid-update: try later, or set another mirror
+    because: http://127.0.0.1:PORT/pool/main/a/app/app_1.2-3_amd64.deb came packed by something on the way (Content-Encoding), though nobody asked for it; check the proxy, or set another mirror
 app_1.2-3, Noise: exit 1
   error: cannot fetch package app 1.2-3 (suite trixie)
     because: http://127.0.0.1:PORT/pool/main/a/app/app_1.2-3_amd64.deb: the connection failed 4 times; what has arrived is kept: run the command again, or set another mirror

@@ -35,13 +35,17 @@ pub(crate) fn fed(command: &mut Command, input: &Path) -> Output {
     finish(command.stdin(fs::File::open(input).unwrap()))
 }
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 16] = [
     "new",
     "check",
     "show",
     "explain",
     "options",
     "lock",
+    "update",
+    "why",
+    "diff",
+    "vendor",
     "build",
     "size",
     "run",

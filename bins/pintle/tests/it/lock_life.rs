@@ -221,10 +221,6 @@ fn a_larger_definition_moves_nothing_else() {
     assert_snapshot!(toy.builds().lines().filter(|line| !line.starts_with("time:")).collect::<Vec<_>>().join("\n"), @r#"
 changed the lock:
   suite trixie 2026-09-12T07:55:41Z -> 2026-09-13T07:55:41Z
-  libweb2 1.0-1
-  tool 2.0-1
-  web 1.0-1
-  web-data 1.0-1
 + more 5
 
 note: the image has no kernel and will not boot by itself
@@ -427,7 +423,21 @@ build from it with: pintle build --locked --vendor kept
     files.arg(&kept).args(["-type", "f", "-printf", "%P\n"]);
     let mut files: Vec<String> = crate::common::succeed(&mut files).lines().map(str::to_owned).collect();
     files.sort();
-    assert_snapshot!(files.join("\n"), @"");
+    assert_snapshot!(files.join("\n"), @r#"
+dists/trixie/InRelease
+dists/trixie/main/binary-amd64/Packages.gz
+dists/trixie/main/binary-amd64/by-hash/SHA256/4fc7772e9a275d40d9d164e2178a2ff0a3937b8bd9e9520cd7bc94967098d1db
+keys/archive.asc
+pintle.lock
+pool/main/b/base-files/base-files_13_all.deb
+pool/main/b/base-passwd/base-passwd_3.6_amd64.deb
+pool/main/l/libweb2/libweb2_1.1-1_amd64.deb
+pool/main/s/smallmta/smallmta_1_amd64.deb
+pool/main/t/tool/tool_2.0-1+b1_amd64.deb
+pool/main/w/web-data/web-data_1.0-1+deb13u2_all.deb
+pool/main/w/web/web_1.0-1+deb13u2_amd64.deb
+vendor.json
+"#);
     // A folder of somebody else's is left alone.
     fs::create_dir(toy.folder().join("photos")).unwrap();
     fs::write(toy.folder().join("photos/cat.jpg"), "cat").unwrap();
@@ -487,18 +497,109 @@ fn a_diff_says_how_two_images_differ() {
     toy.builds();
     keep("b");
     let diff = |a: &str, b: &str| says(&toy, &["diff", a, b]);
-    assert_snapshot!(diff("a/toy.raw", "b/toy.raw"), @"");
-    assert_snapshot!(diff("a/toy.lock", "b/toy.lock"), @"");
-    assert_snapshot!(diff("a/toy.json", "b/toy.json"), @"");
-    assert_snapshot!(diff("a/system.json", "b/system.json"), @"");
-    assert_snapshot!(diff("a/toy.lock", "b/toy.raw"), @"");
+    assert_snapshot!(diff("a/toy.raw", "b/toy.raw"), @r#"
+packages: 1 removed, 2 changed; units: 1 removed; users: 1 added; groups: 1 added; files: 4 added, 6 removed, 11 changed; +178 B in files
+
+packages:
+- extra 1
+  web 1.0-1 -> 1.0-1+deb13u2
+  web-data 1.0-1 -> 1.0-1+deb13u2
+
+units:
+- extra.service there
+
+users:
++ ops 1000
+
+groups:
++ ops 1000
+
+files:
+- /etc/gone (file, 0644, 1 B)
+  /etc/group (40 B -> 52 B)
+  /etc/gshadow (32 B -> 40 B)
+  /etc/motd (other content, 5 B)
++ /etc/new (file, 0600, 1 B)
+  /etc/open (0644 -> 0600)
+  /etc/passwd (91 B -> 128 B)
+  /etc/shadow (54 B -> 79 B)
+  /etc/subgid (0 B -> 17 B)
+  /etc/subuid (0 B -> 17 B)
++ /home (directory, 0755)
++ /home/ops (directory, 0700)
+- /usr/lib/systemd/system (directory, 0755)
+  /usr/lib/systemd/system-preset/00-pintle.preset (97 B -> 75 B)
+- /usr/share/doc/extra (directory, 0755)
+  /var/lib/dpkg/status (1.2 KiB -> 1.1 KiB)
+
+and 5 files of 2 changed packages (--files lists them)
+"#);
+    assert_snapshot!(diff("a/toy.lock", "b/toy.lock"), @r#"
+packages: 1 removed, 2 changed; users: 1 added; groups: 1 added
+
+packages:
+- extra 1
+  web 1.0-1 -> 1.0-1+deb13u2
+  web-data 1.0-1 -> 1.0-1+deb13u2
+
+users:
++ ops 1000
+
+groups:
++ ops 1000
+"#);
+    assert_snapshot!(diff("a/toy.json", "b/toy.json"), @r#"
+packages: 1 removed, 2 changed
+
+packages:
+- extra 1
+  web 1.0-1 -> 1.0-1+deb13u2
+  web-data 1.0-1 -> 1.0-1+deb13u2
+
+sizes:
+  from generated dpkg database 2.0 KiB -> 1.8 KiB
+  from generated units 97 B -> 75 B
+  from generated users 217 B -> 333 B
+- from package extra 48 B
+  from package web 23 B -> 410 B
+"#);
+    assert_snapshot!(diff("a/system.json", "b/system.json"), @r#"
+options: 8 added, 6 removed, 2 changed
+
+options:
+- files[/etc/gone].content.text x
+- files[/etc/gone].group root
+- files[/etc/gone].mode 0644
+- files[/etc/gone].owner root
+- files[/etc/gone].path /etc/gone
+  files[/etc/motd].content.text hello -> hullo
++ files[/etc/new].content.text z
++ files[/etc/new].group root
++ files[/etc/new].mode 0600
++ files[/etc/new].owner root
++ files[/etc/new].path /etc/new
+  files[/etc/open].mode 0644 -> 0600
+- packages[extra]
++ users[ops].description
++ users[ops].name ops
++ users[ops].system false
+"#);
+    assert_snapshot!(diff("a/toy.lock", "b/toy.raw"), @r#"
+packages: 1 removed, 2 changed
+not compared, because the lock and the image do not both tell: units, files
+
+packages:
+- extra 1
+  web 1.0-1 -> 1.0-1+deb13u2
+  web-data 1.0-1 -> 1.0-1+deb13u2
+"#);
     // The container does not matter.
     let qcow2 = toy.folder().join("b/toy.qcow2");
     let convert = ["convert", "-f", "raw", "-O", "qcow2", "-c"];
     crate::common::succeed(
         Command::new("qemu-img").args(convert).arg(toy.folder().join("b/toy.raw")).arg(&qcow2),
     );
-    assert_snapshot!(diff("b/toy.raw", "b/toy.qcow2"), @"");
+    assert_snapshot!(diff("b/toy.raw", "b/toy.qcow2"), @"no differences (image and image)");
     let told = tells(&toy, &["diff", "a/toy.raw", "b/toy.qcow2"]);
     let paths: Vec<&str> =
         told["files"].as_array().unwrap().iter().map(|f| f["path"].as_str().unwrap()).collect();
@@ -510,11 +611,22 @@ fn a_diff_says_how_two_images_differ() {
     let same = finish(&mut run(&toy, &["diff", "a/toy.raw", "a/toy.raw", "--exit-code"]));
     assert_eq!(same.status.code(), Some(0));
     let fails = |a: &str, b: &str| toy.fails(&mut run(&toy, &["diff", a, b]));
-    assert_snapshot!(fails("a/none", "b/toy.lock"), @"");
+    assert_snapshot!(fails("a/none", "b/toy.lock"), @r#"
+exit 2
+error: there is no a/none
+  next: name two definitions, locks (*.lock), manifests (NAME.json) or images (raw, qcow2)
+"#);
     fs::write(toy.folder().join("noise"), crate::toy::noise(100_000)).unwrap();
-    assert_snapshot!(fails("noise", "b/toy.raw"), @"");
+    assert_snapshot!(fails("noise", "b/toy.raw"), @r#"
+exit 3
+error: cannot read the image noise
+  because: not an ext4 file system
+"#);
     fs::write(toy.folder().join("lonely.raw.gz"), "x").unwrap();
-    assert_snapshot!(fails("lonely.raw.gz", "b/toy.raw"), @"");
+    assert_snapshot!(fails("lonely.raw.gz", "b/toy.raw"), @r#"
+exit 3
+error: lonely.raw.gz is compressed as a whole and has no lonely.json beside it; unpack it, or compare the manifests
+"#);
 }
 
 /// The real thing: places in the definition and in modules, an image that boots.
@@ -524,7 +636,7 @@ fn of_a_real_server() {
     let why =
         |name: &str| crate::common::succeed(crate::common::pintle().args(["why", name]).arg(&web.folder));
     let text = why("libssl3t64");
-    assert!(text.contains("  nginx  (asked for at builtin:modules/nginx/module.toml:"), "{text}");
+    assert!(text.contains("  nginx  (asked for at builtin:nginx/module.toml:"), "{text}");
     assert!(text.contains("\ndirectly needed by "), "{text}");
     let text = why("attr");
     assert!(text.contains("  attr  (asked for at system.toml:1:"), "{text}");

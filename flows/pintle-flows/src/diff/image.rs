@@ -141,8 +141,15 @@ fn own(reader: &Reader<'_>, files: &mut BTreeMap<String, FileFact>) -> Result<()
     let Some(info) = reader.find(&folder)?.filter(Stat::is_directory) else { return Ok(()) };
     for (name, ino) in reader.names(&info)? {
         let name = String::from_utf8_lossy(&name).into_owned();
-        let Some(package) = name.strip_suffix(".list") else { continue };
-        let package = package.split(':').next().unwrap_or(package);
+        let package = name.rsplit_once('.').map_or(name.as_str(), |(package, _)| package);
+        let package = package.split(':').next().unwrap_or(package).to_owned();
+        // What dpkg knows of a package goes with it.
+        if let Some(fact) = files.get_mut(&format!("/var/lib/dpkg/info/{name}")) {
+            fact.package = Some(package.clone());
+        }
+        if !name.ends_with(".list") {
+            continue;
+        }
         let stat = reader.inode(ino)?;
         if !stat.is_file() || stat.size > TEXT_MAX {
             continue;
@@ -152,7 +159,7 @@ fn own(reader: &Reader<'_>, files: &mut BTreeMap<String, FileFact>) -> Result<()
             if let Some(fact) = files.get_mut(merged.as_deref().unwrap_or(path))
                 && fact.kind != "directory"
             {
-                fact.package = Some(package.to_owned());
+                fact.package = Some(package.clone());
             }
         }
     }

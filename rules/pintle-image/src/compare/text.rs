@@ -1,4 +1,4 @@
-use super::{Change, Differences, FileChange};
+use super::{Change, Differences, FileChange, FileFact};
 use pintle_model::Size;
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Write as _};
@@ -21,7 +21,7 @@ pub(super) fn text(differences: &Differences, detail: Detail) -> String {
 fn write(out: &mut String, all: &Differences, detail: Detail) -> fmt::Result {
     writeln!(out, "{}", summary(all))?;
     if !all.unknown.is_empty() {
-        let sides = format!("a {} and a {}", all.kinds[0], all.kinds[1]);
+        let sides = format!("the {} and the {}", all.kinds[0], all.kinds[1]);
         writeln!(out, "not compared, because {sides} do not both tell: {}", all.unknown.join(", "))?;
     }
     changes(out, "kernel", &all.kernels, |release| release)?;
@@ -142,10 +142,10 @@ fn files(out: &mut String, all: &[FileChange], detail: Detail) -> fmt::Result {
 fn file(out: &mut String, change: &FileChange) -> fmt::Result {
     match (&change.before, &change.after) {
         (None, Some(new)) => {
-            writeln!(out, "+ {} ({}, {}, {})", change.path, new.kind, new.mode, Size(new.size))
+            writeln!(out, "+ {} ({})", change.path, whole(new))
         }
         (Some(old), None) => {
-            writeln!(out, "- {} ({}, {}, {})", change.path, old.kind, old.mode, Size(old.size))
+            writeln!(out, "- {} ({})", change.path, whole(old))
         }
         (Some(old), Some(new)) => {
             let mut facts = Vec::new();
@@ -164,4 +164,12 @@ fn file(out: &mut String, change: &FileChange) -> fmt::Result {
         }
         (None, None) => Ok(()),
     }
+}
+
+/// What a file is that only one side has.
+fn whole(fact: &FileFact) -> String {
+    let mut facts = vec![fact.kind.clone()];
+    facts.extend((!fact.mode.is_empty()).then(|| fact.mode.clone()));
+    facts.extend((fact.kind == "file").then(|| Size(fact.size).to_string()));
+    facts.join(", ")
 }

@@ -17,7 +17,7 @@ impl fmt::Display for Why {
         }
         let rest: Vec<&str> = self.chains.iter().skip(SHOWN).map(|chain| chain.first.as_str()).collect();
         if !rest.is_empty() {
-            writeln!(f, "\nand by longer chains of {}", rest.join(", "))?;
+            writeln!(f, "\nand by further chains from {}", rest.join(", "))?;
         }
         if self.dependers.is_empty() {
             return writeln!(f, "\nno package of the lock depends on it");

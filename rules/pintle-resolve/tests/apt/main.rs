@@ -203,7 +203,7 @@ fn picks_what_apt_picks() {
     for ((set, more), judged) in SETS.iter().zip(judge.all(&sets)) {
         let more: BTreeSet<String> = more.iter().map(|name| (*name).to_owned()).collect();
         match judged {
-            Ok((Verdict::Same | Verdict::AptTakesMore, apt, _)) if apt == more => {}
+            Ok((Verdict::Same | Verdict::AptTakesMore, apt, _)) if apt.is_subset(&more) => {}
             Ok((_, apt, ours)) => faults.push(format!("{set}: only apt has {apt:?}, only we have {ours:?}")),
             Err(fault) => faults.push(format!("{set}: {fault}")),
         }

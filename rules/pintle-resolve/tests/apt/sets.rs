@@ -1,6 +1,7 @@
 //! What is asked for: sets that people install, sets that nobody can, and sets at random.
 
-/// What is asked for, and what apt takes beyond that. The reason is always the same: apt takes the first alternative of
+/// What is asked for, and what apt may take beyond that: which of two packages it takes first also depends on the others
+/// that it knows. The reason is always the same: apt takes the first alternative of
 /// a dependency before it comes to the package that has to bring another; we look at what has to be there first.
 pub(crate) const SETS: [(&str, &[&str]); 32] = [
     ("systemd-sysv", &[]),

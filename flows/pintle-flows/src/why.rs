@@ -58,7 +58,8 @@ fn asked(definition: &Definition) -> Result<Asked, PinError> {
     let system = definition.system();
     let Source::Debian(debian) = &system.source;
     let mut packages = Vec::new();
-    let kernels = system.kernel.all_packages().filter(|name| !system.packages.iter().any(|known| known == name));
+    let kernels =
+        system.kernel.all_packages().filter(|name| !system.packages.iter().any(|known| known == name));
     for text in system.packages.iter().map(String::as_str).chain(kernels) {
         let spec: PackageSpec = text.parse()?;
         let places = definition.evaluation().map(|evaluation| evaluation.asked_by(text).to_vec());

@@ -11,8 +11,8 @@
 
 mod additions;
 mod boot;
-mod container;
 pub mod compare;
+mod container;
 mod error;
 mod identity;
 mod input;

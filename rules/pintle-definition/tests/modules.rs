@@ -512,6 +512,11 @@ epoch = 1700000000
             ),
             bios: false,
             uefi: true,
+            sbom: [
+                Spdx,
+                CycloneDx,
+            ],
+            report: true,
             epoch: Some(
                 1700000000,
             ),

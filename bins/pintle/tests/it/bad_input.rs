@@ -105,7 +105,7 @@ fn a_package_is_misspelt() {
     let toy = Toy::new(&archive, &["ngnix", "no such thing"]);
     assert_snapshot!(toy.refused(), @"
     exit 3
-    error: definition/toy.json: at `packages[1]`: `no such thing` is not a package name (lower-case letters, digits, `+`, `-`, `.`)
+    error: definition/toy.json: at `packages[1]`: `no such thing` is not a package (`nginx`; with a version `nginx=1.26.3-3`; from a suite `nginx/trixie-backports`)
     ");
     toy.define(&toy.mirror().display().to_string(), &["ngnix"], json!({}));
     assert_snapshot!(toy.refused(), @"

@@ -129,16 +129,14 @@ pub(crate) fn grub_files(
     let title = format!("{} {}", system.name, system.version);
     let mut entries = Vec::new();
     for (number, kernel) in boot.kernels.iter().enumerate() {
-        let path = TreePath::new(format!("boot/vmlinuz-{}", kernel.release));
-        let path = path.map_err(|error| PlanError::Root(error.into()))?;
-        if !matches!(inputs.root.get(&path).map(|inode| &inode.kind), Some(Kind::File(_))) {
-            return Err(PlanError::KernelMissing(path));
+        if !matches!(inputs.root.get(&kernel.path).map(|inode| &inode.kind), Some(Kind::File(_))) {
+            return Err(PlanError::KernelMissing(kernel.path.clone()));
         }
         let of = format!("{title}, Linux {}", kernel.release);
         entries.push(MenuEntry {
             id: if number == 0 { "system".to_owned() } else { format!("system-{}", kernel.release) },
             title: if boot.kernels.len() > 1 { of } else { title.clone() },
-            kernel: path.to_string(),
+            kernel: kernel.path.to_string(),
             initrd: kernel.initrd.as_ref().map(|_| format!("/{}", initrd_path(kernel))),
             cmdline: cmdline.clone(),
         });

@@ -1,5 +1,5 @@
 use pintle_boot::grub::Files;
-use pintle_model::{Blob, Contents, Lock, System, Tree};
+use pintle_model::{Blob, Contents, Lock, System, Tree, TreePath};
 
 /// Everything a plan is made from.
 pub struct Inputs<'a> {
@@ -32,7 +32,9 @@ pub struct BootFiles<'a> {
 pub struct KernelFiles {
     /// Its image.
     pub image: Blob,
-    /// `uname -r` of it; the image is at `/boot/vmlinuz-RELEASE` of the root.
+    /// Where it is in the root: GRUB loads it from there.
+    pub path: TreePath,
+    /// `uname -r` of it.
     pub release: String,
     /// The initrd; none where the kernel has all it needs built in.
     pub initrd: Option<Blob>,

@@ -49,6 +49,7 @@ mod tests {
     fn ordered(releases: &[&str], default: Option<&str>) -> Result<String, PlanError> {
         let file = |release: &&str| KernelFiles {
             image: Blob::inline(*b""),
+            path: pintle_model::TreePath::default(),
             release: (*release).to_owned(),
             initrd: None,
         };

@@ -297,7 +297,10 @@ fn what_stops_a_plan_is_explained() {
         @"`image.size` is 70 MiB, the image needs 73 MiB at least (76546048 bytes)"
     );
     insta::assert_snapshot!(errors(&|s| s.image.esp_size = Some(Size::kib(100)), &keep), @"`image.esp_size` makes an EFI system partition of 1 MiB, its files need 3 MiB at least");
-    insta::assert_snapshot!(errors(&same, &|i| i.boot.as_mut().unwrap().kernels[0].release = "6.13".into()), @"
+    insta::assert_snapshot!(errors(&same, &|i| {
+        let kernel = &mut i.boot.as_mut().unwrap().kernels[0];
+        (kernel.release, kernel.path) = ("6.13".into(), pintle_model::TreePath::literal("boot/vmlinuz-6.13"));
+    }), @"
     the kernel image says it is 6.12.1-toy, but it is installed as 6.13
     /boot/vmlinuz-6.13 is missing from the root: GRUB loads the kernel from there
     ");

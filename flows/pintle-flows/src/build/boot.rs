@@ -9,6 +9,7 @@ use pintle_model::{Blob, Contents, Hasher, Kind, System, Timestamp, Tree, TreePa
 use pintle_package::EntryKind;
 use pintle_world::atomic::AtomicError;
 use pintle_world::kept;
+use std::collections::BTreeMap;
 use std::io;
 
 /// Packages whose files enter the boot chain, locked with the role `boot`.
@@ -30,7 +31,7 @@ pub fn boot_packages(system: &System) -> Vec<&'static str> {
 #[derive(Debug, thiserror::Error)]
 pub enum BootError {
     /// No kernel in the tree, though the definition names its package.
-    #[error("{packages} brought no kernel: there is no /boot/vmlinuz-*")]
+    #[error("{packages} brought no kernel: there is no /boot/vmlinuz-* or /usr/lib/modules/*/vmlinuz")]
     NoKernel {
         /// The kernel packages of the definition.
         packages: String,
@@ -77,7 +78,7 @@ pub(super) fn files<'a>(
         return Ok(None);
     }
     let (mut kernels, mut contents) = (Vec::new(), Vec::new());
-    for (release, image) in images(tree, system)? {
+    for (release, (path, image)) in images(tree, system)? {
         let options = InitrdOptions {
             arch: system.arch,
             kernel_version: release.clone(),
@@ -87,7 +88,7 @@ pub(super) fn files<'a>(
             epoch,
         };
         let initrd = initrd::assemble(tree, supply.store, &options)?;
-        kernels.push(KernelFiles { image, release, initrd: Some(pack(&initrd, supply)?) });
+        kernels.push(KernelFiles { image, path, release, initrd: Some(pack(&initrd, supply)?) });
         contents.push(initrd);
     }
     let efi = if system.image.uefi { Some(efi_files(system, packages)?) } else { None };
@@ -95,12 +96,23 @@ pub(super) fn files<'a>(
     Ok(Some((BootFiles { kernels, efi, grub }, contents)))
 }
 
-/// Release and image of every kernel in `/boot`.
-fn images(tree: &Tree, system: &System) -> Result<Vec<(String, Blob)>, BootError> {
-    let mut found = Vec::new();
-    for (name, id) in tree.children(&TreePath::literal("boot")) {
-        if let (Some(release), Kind::File(blob)) = (name.strip_prefix(b"vmlinuz-"), &tree.inode(id).kind) {
-            found.push((String::from_utf8_lossy(release).into_owned(), blob.clone()));
+/// Every kernel by release, with its place in the tree. Debian's packages had it in `/boot` until Linux 6.12; since
+/// then it is with the modules, and a hook that nobody needs here copies it.
+fn images(tree: &Tree, system: &System) -> Result<BTreeMap<String, (TreePath, Blob)>, BootError> {
+    let mut found = BTreeMap::new();
+    let mut add = |release: &[u8], path: String| {
+        if let Ok(path) = TreePath::new(path)
+            && let Some(Kind::File(blob)) = tree.get(&path).map(|inode| &inode.kind)
+        {
+            found.insert(String::from_utf8_lossy(release).into_owned(), (path, blob.clone()));
+        }
+    };
+    for (release, _) in tree.children(&TreePath::literal("usr/lib/modules")) {
+        add(release, format!("usr/lib/modules/{}/vmlinuz", String::from_utf8_lossy(release)));
+    }
+    for (name, _) in tree.children(&TreePath::literal("boot")) {
+        if let Some(release) = name.strip_prefix(b"vmlinuz-") {
+            add(release, format!("boot/{}", String::from_utf8_lossy(name)));
         }
     }
     if found.is_empty() {

@@ -127,7 +127,13 @@ pub(crate) fn lock() -> Lock {
 
 pub(crate) fn kernel(release: &str) -> KernelFiles {
     let initrd = (0..70_000u32).map(|n| (n / 7) as u8).collect::<Vec<_>>();
-    KernelFiles { image: program(Some(release)), release: release.into(), initrd: Some(Blob::inline(initrd)) }
+    let path = TreePath::literal(&format!("boot/vmlinuz-{release}"));
+    KernelFiles {
+        image: program(Some(release)),
+        path,
+        release: release.into(),
+        initrd: Some(Blob::inline(initrd)),
+    }
 }
 
 pub(crate) fn boot() -> BootFiles<'static> {

@@ -1,9 +1,10 @@
-//! The project's chores, one word each: `cargo xtask try | test | tidy | docs | fuzz | bench`.
+//! The project's chores, one word each: `cargo xtask try | test | tidy | docs | recipes | fuzz | bench`.
 
 mod bench;
 mod docs;
 mod fuzz;
 mod machine;
+mod recipes;
 mod test;
 mod tidy;
 mod tryout;
@@ -21,6 +22,7 @@ cargo xtask CHORE
   test   install what the tests judge with, then run every check and test
   tidy   the house rules a machine can see: layer arrows, words, papers; long files are only reported
   docs   write the option reference, the manual pages and the command reference (--check: fail if they differ)
+  recipes  how many of the most installed server packages build: docs/recipes-coverage.md
   fuzz   every parser of outside bytes against a fuzzer: fuzz [SECONDS EACH [TARGET…]]
   bench  time Pintle and its peers in the same run and write docs/benchmarks.md (about half an hour, needs root)
 ";
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         Some("test") => test::run(&rest),
         Some("tidy") => tidy::run(),
         Some("docs") => docs::run(&rest),
+        Some("recipes") => recipes::run(&rest),
         Some("fuzz") => fuzz::run(&rest),
         Some("bench") => bench::run(&rest),
         Some("-h" | "--help" | "help") => {

@@ -45,6 +45,63 @@ impl Definition {
     }
 }
 
+impl Definition {
+    /// A definition that asks for nothing, for a folder without one.
+    ///
+    /// # Errors
+    /// [`Problems`] of modules in the folder.
+    pub fn bare(folder: &Path) -> Result<Self, Problems> {
+        let files = Bare(DiskFiles { folder: folder.to_owned() });
+        let evaluation = evaluate(&files, FILE_NAME)?;
+        let mut system = evaluation.system().clone();
+        system.packages.clear();
+        let bare = Self {
+            folder: folder.to_owned(),
+            lock_file: None,
+            evaluated: Evaluated::Document(Box::new(system)),
+        };
+        Ok(bare.with_packages(&[], &[]))
+    }
+
+    /// The same with further packages, and without all that is not packages: kernel, files, users, services.
+    #[must_use]
+    pub fn with_packages(&self, more: &[String], tools: &[&str]) -> Self {
+        let mut system = self.system().clone();
+        let kernels: Vec<String> = system.kernel.all_packages().map(str::to_owned).collect();
+        system.packages.retain(|package| !kernels.contains(package));
+        system.kernel = Default::default();
+        system.packages.extend(more.iter().cloned());
+        system.packages.extend(tools.iter().map(|tool| (*tool).to_owned()));
+        system.packages.sort();
+        system.packages.dedup();
+        system.files.clear();
+        system.users.clear();
+        system.groups.clear();
+        system.services.clear();
+        system.units = Default::default();
+        system.slim.clear();
+        let evaluated = Evaluated::Document(Box::new(system));
+        Self { folder: self.folder.clone(), lock_file: self.lock_file.clone(), evaluated }
+    }
+}
+
+/// A folder with the smallest definition in it.
+struct Bare(DiskFiles);
+
+impl Files for Bare {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, FilesError> {
+        if path == FILE_NAME { Ok(Some(b"name = \"scratch\"\n".to_vec())) } else { self.0.read(path) }
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<String>, FilesError> {
+        self.0.list(folder)
+    }
+
+    fn kind(&self, path: &str) -> Result<Option<FileKind>, FilesError> {
+        if path == FILE_NAME { Ok(Some(FileKind::File)) } else { self.0.kind(path) }
+    }
+}
+
 /// Why there is no definition.
 #[derive(Debug, thiserror::Error)]
 pub enum DefinitionError {

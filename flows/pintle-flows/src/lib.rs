@@ -7,6 +7,7 @@ pub mod diff;
 pub mod mkfs;
 pub mod outputs;
 pub mod pin;
+pub mod recipe;
 pub mod run;
 pub mod size;
 pub mod supply;

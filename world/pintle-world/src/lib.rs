@@ -7,6 +7,7 @@ pub mod fetch;
 pub mod files;
 pub mod host_tree;
 pub mod kept;
+pub mod namespace;
 pub mod probe;
 pub mod qemu;
 pub mod spool;

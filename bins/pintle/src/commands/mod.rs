@@ -10,6 +10,7 @@ pub(crate) mod lock;
 pub(crate) mod mkfs;
 pub(crate) mod new;
 pub(crate) mod options;
+pub(crate) mod recipe;
 pub(crate) mod run;
 pub(crate) mod show;
 pub(crate) mod size;

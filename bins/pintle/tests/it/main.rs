@@ -15,6 +15,7 @@ mod kernels;
 mod lock_life;
 mod mkfs;
 mod outputs;
+mod recipe;
 mod reports;
 mod reproducible;
 mod services;

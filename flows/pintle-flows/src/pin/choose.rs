@@ -24,18 +24,18 @@ pub(crate) enum Moves<'a> {
 }
 
 /// The lock's side of a definition.
-pub(super) struct Wanted<'a> {
-    pub(super) definition: &'a Definition,
+pub(crate) struct Wanted<'a> {
+    pub(crate) definition: &'a Definition,
     /// Packages of the boot chain.
-    pub(super) boot: &'a [String],
+    pub(crate) boot: &'a [String],
     /// Digest of the request.
-    pub(super) digest: Digest,
+    pub(crate) digest: Digest,
     /// The old lock.
-    pub(super) old: Option<&'a Lock>,
+    pub(crate) old: Option<&'a Lock>,
 }
 
 /// Asks the archive and solves. What was locked before wins over other alternatives of a dependency.
-pub(super) fn choose(wanted: &Wanted<'_>, moves: Moves<'_>, supply: &Supply<'_>) -> Result<Lock, PinError> {
+pub(crate) fn choose(wanted: &Wanted<'_>, moves: Moves<'_>, supply: &Supply<'_>) -> Result<Lock, PinError> {
     let Wanted { definition, boot, digest, old } = *wanted;
     let system = definition.system();
     let Source::Debian(debian) = &system.source;
@@ -84,6 +84,46 @@ pub(super) fn choose(wanted: &Wanted<'_>, moves: Moves<'_>, supply: &Supply<'_>)
         users: Vec::new(),
         groups: Vec::new(),
     })
+}
+
+/// Solves for each of `names` by itself, with the essential packages and nothing else of the definition's. The locks have
+/// no accounts. A name that cannot be installed is no error: the reason stands in its place.
+pub(crate) fn choose_each(
+    definition: &Definition,
+    names: &[String],
+    supply: &Supply<'_>,
+) -> Result<Vec<Result<Lock, String>>, PinError> {
+    let system = definition.system();
+    let Source::Debian(debian) = &system.source;
+    let suites = archive::read(debian, system.arch, &definition.folder, &[], supply)?;
+    let mut records = Vec::new();
+    for suite in &suites {
+        for text in &suite.indices {
+            records.push((suite.locked.name.as_str(), suite.priority, parse(&suite.locked.name, text)?));
+        }
+    }
+    let indices: Vec<SuiteIndex<'_>> = records
+        .iter()
+        .map(|(name, priority, records)| SuiteIndex { name, priority: *priority, records })
+        .collect();
+    let universe = Universe::new(system.arch, &indices)?;
+    let one = |name: &String| {
+        let packages = vec![name.parse()?];
+        let request = Request { packages, essential: true, ..Request::default() };
+        Ok(match solve(&universe, &request) {
+            Err(error) => Err(error.to_string()),
+            Ok(solution) => Ok(Lock {
+                version: LOCK_SCHEMA,
+                request: Digest::of(name.as_bytes()),
+                arch: system.arch,
+                suites: suites.iter().map(|VerifiedSuite { locked, .. }| locked.clone()).collect(),
+                packages: solution.locked(),
+                users: Vec::new(),
+                groups: Vec::new(),
+            }),
+        })
+    };
+    names.iter().map(one).collect()
 }
 
 /// Pin priority of what the archive no longer has: whatever it has comes first.

@@ -10,7 +10,7 @@ use crate::build::boot_packages;
 use crate::definition::Definition;
 use crate::supply::Supply;
 use crate::unpack::{UnpackError, Unpacked, unpack};
-use choose::{Wanted, choose};
+pub(crate) use choose::{Wanted, choose, choose_each};
 use pintle_assemble::{AssembleErrors, Package, Recipes, accounts};
 use pintle_model::{Lock, LockedSuite, PackageRole, Source, System};
 use pintle_package::control::date;

@@ -76,6 +76,12 @@ impl Recipes {
         Ok(all)
     }
 
+    /// The text of a recipe that comes with Pintle, by its file name.
+    #[must_use]
+    pub fn shipped_text(file: &str) -> Option<&'static str> {
+        SHIPPED.get_file(file)?.contents_utf8()
+    }
+
     /// Adds a recipe, in place of one for the same package.
     ///
     /// # Errors
@@ -105,6 +111,12 @@ impl Recipes {
             let variable = package.strip_prefix(before)?.strip_suffix(after)?;
             Some((name.as_str(), recipe, variable))
         })
+    }
+
+    /// The recipe whose `package` field says exactly this, and its file name.
+    #[must_use]
+    pub fn get(&self, package: &str) -> Option<(&str, &Recipe)> {
+        self.recipes.get(package).map(|(file, recipe)| (file.as_str(), recipe))
     }
 
     /// Names of the packages (or patterns) that have a recipe.

@@ -3,6 +3,7 @@
 mod debconf;
 mod sections;
 
+use crate::accounts::Base;
 use crate::effect::{Effect, EffectClass};
 use crate::error::AssembleError;
 use crate::input::Package;
@@ -10,7 +11,7 @@ use crate::recipes::{Recipe, Recipes, difference, known_script, normalise};
 use crate::report::{Coverage, PackageReport};
 use crate::shell::{Context, Facts, Findings, Phase, SyntaxError, follow};
 use crate::uncovered::{NotUnderstood, RecipeOutdated, Uncovered};
-use pintle_model::{Accept, Digest};
+use pintle_model::{Accept, Contents, Digest};
 use sections::Meaning;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,7 +37,19 @@ const SCRIPTS: [(&str, Phase); 2] = [("preinst", Phase::Preinst), ("postinst", P
 const LINES_SHOWN: usize = 12;
 
 /// Reads all scripts; every package that is not covered is an error of its own.
-pub(crate) fn plan(sources: &Sources<'_>, mut facts: Facts) -> Result<Plan, Vec<AssembleError>> {
+pub(crate) fn plan(sources: &Sources<'_>, facts: Facts) -> Result<Plan, Vec<AssembleError>> {
+    let mut plan = Plan::default();
+    let mut errors = Vec::new();
+    for (index, read) in read_all(sources, facts).into_iter().enumerate() {
+        plan.effects.extend(read.effects.into_iter().map(|effect| (index, effect)));
+        plan.reports.push(read.report);
+        errors.extend(read.errors);
+    }
+    if errors.is_empty() { Ok(plan) } else { Err(errors) }
+}
+
+/// Reads all scripts, in the order of the packages.
+fn read_all(sources: &Sources<'_>, mut facts: Facts) -> Vec<Read> {
     for package in sources.packages {
         facts.ship(package.unpacked);
     }
@@ -52,15 +65,39 @@ pub(crate) fn plan(sources: &Sources<'_>, mut facts: Facts) -> Result<Plan, Vec<
             }
         }
     }
-    let mut plan = Plan::default();
-    let mut errors = Vec::new();
-    for (index, package) in sources.packages.iter().enumerate() {
-        let read = read_package(sources, package, &facts);
-        plan.effects.extend(read.effects.into_iter().map(|effect| (index, effect)));
-        plan.reports.push(read.report);
-        errors.extend(read.errors);
-    }
-    if errors.is_empty() { Ok(plan) } else { Err(errors) }
+    sources.packages.iter().map(|package| read_package(sources, package, &facts)).collect()
+}
+
+/// How one package's scripts are covered.
+#[derive(Debug)]
+pub struct Surveyed {
+    /// As a build would report it.
+    pub report: PackageReport,
+    /// File of the recipe for the package, used or not.
+    pub recipe: Option<String>,
+    /// One for each script that is not covered: [`AssembleError::Uncovered`] or [`AssembleError::RecipeOutdated`].
+    pub problems: Vec<AssembleError>,
+}
+
+/// How the scripts of `packages` are covered, in their order; that one is not is no error here.
+///
+/// # Errors
+/// The masters of base-passwd cannot be read.
+pub fn survey(
+    packages: &[Package<'_>],
+    recipes: &Recipes,
+    accept: &[Accept],
+    contents: &dyn Contents,
+) -> Result<Vec<Surveyed>, AssembleError> {
+    let facts = Base::read(packages, contents)?.facts();
+    let read = read_all(&Sources { packages, recipes, accept }, facts);
+    let recipe = |name: &str| recipes.find(name).map(|(file, _, _)| file.to_owned());
+    let surveyed = |read: Read| Surveyed {
+        recipe: recipe(&read.report.package),
+        report: read.report,
+        problems: read.errors,
+    };
+    Ok(read.into_iter().map(surveyed).collect())
 }
 
 struct Read {

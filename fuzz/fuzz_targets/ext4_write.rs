@@ -1,7 +1,6 @@
 //! An ext4 file system of any small tree: every path and byte can be read back.
 #![no_main]
 
-use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 use pintle_fs::ext4::read::{ReadLimits, Reader};
 use pintle_fs::ext4::{Options, layout, write};
@@ -9,7 +8,7 @@ use pintle_fuzz::AnyTree;
 use pintle_model::{Kind, NoContents, Timestamp, WriteAll};
 use uuid::Uuid;
 
-#[derive(Arbitrary, Debug)]
+#[derive(Debug)]
 struct Input {
     tree: AnyTree,
     /// In blocks of 4 KiB.
@@ -20,6 +19,8 @@ struct Input {
     /// In MiB.
     journal: Option<u8>,
 }
+
+pintle_fuzz::any_struct!(Input { tree, size, free, inode_ratio, label, journal });
 
 /// Larger images would only cost time.
 const IMAGE_MAX: u64 = 64 << 20;

@@ -1,21 +1,22 @@
 //! A partition table of any partitions: what is accepted can be read back whole.
 #![no_main]
 
-use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 use pintle_disk::gpt::read::read;
 use pintle_disk::gpt::{Partition, Table};
 use std::io::Cursor;
 use uuid::Uuid;
 
-#[derive(Arbitrary, Debug)]
+#[derive(Debug)]
 struct Input {
     disk: u128,
     sectors: u64,
     partitions: Vec<AnyPartition>,
 }
 
-#[derive(Arbitrary, Debug)]
+pintle_fuzz::any_struct!(Input { disk, sectors, partitions });
+
+#[derive(Debug)]
 struct AnyPartition {
     type_guid: u128,
     guid: u128,
@@ -24,6 +25,8 @@ struct AnyPartition {
     last: u64,
     attributes: u64,
 }
+
+pintle_fuzz::any_struct!(AnyPartition { type_guid, guid, name, first, last, attributes });
 
 /// Larger disks are only laid out.
 const DISK_MAX: u64 = 1 << 14;

@@ -7,9 +7,12 @@ use std::io;
 
 fuzz_target!(|data: &[u8]| {
     let mut archive = Reader::new(data, Limits::default());
-    while let Ok(Some(_)) = archive.next_entry() {
-        if io::copy(&mut archive, &mut io::sink()).is_err() {
-            return;
+    while let Ok(Some(entry)) = archive.next_entry() {
+        let Ok(read) = io::copy(&mut archive, &mut io::sink()) else { return };
+        if let Some(runs) = entry.runs {
+            assert!(runs.is_sorted_by(|a, b| a.at + a.len <= b.at), "runs ascend");
+            assert!(runs.iter().all(|run| run.len > 0 && run.at + run.len <= entry.size), "within the file");
+            assert_eq!(runs.iter().map(|run| run.len).sum::<u64>(), read, "all of them are stored");
         }
     }
 });

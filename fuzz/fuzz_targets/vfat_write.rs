@@ -1,7 +1,6 @@
 //! A FAT volume of any small tree: the reader finds what was written.
 #![no_main]
 
-use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 use pintle_fs::vfat::read::{Limits, Volume};
 use pintle_fs::vfat::{Options, verify, write};
@@ -9,7 +8,7 @@ use pintle_fuzz::AnyTree;
 use pintle_model::{NoContents, Timestamp, WriteAll};
 use std::io::Cursor;
 
-#[derive(Arbitrary, Debug)]
+#[derive(Debug)]
 struct Input {
     tree: AnyTree,
     sectors: u16,
@@ -17,6 +16,8 @@ struct Input {
     serial: u32,
     epoch: i64,
 }
+
+pintle_fuzz::any_struct!(Input { tree, sectors, label, serial, epoch });
 
 fuzz_target!(|input: Input| {
     let tree = input.tree.build();

@@ -1,6 +1,6 @@
 //! What several fuzz targets share.
 
-use arbitrary::Arbitrary;
+use arbitrary::{Arbitrary, Result, Unstructured};
 use pintle_assemble::accounts::{allocate, needs};
 use pintle_assemble::{Package, Recipes};
 use pintle_model::{
@@ -9,6 +9,19 @@ use pintle_model::{
 use pintle_package::{EntryKind, FileEntry, PackSink, UnpackedDeb};
 use std::collections::BTreeMap;
 use std::io;
+
+/// Makes a struct from the fuzzer's bytes, field by field. (The derive macro would have every build of the workspace,
+/// which replays the targets, compile half of its dependencies once more.)
+#[macro_export]
+macro_rules! any_struct {
+    ($name:ident { $($field:ident),* }) => {
+        impl<'a> ::arbitrary::Arbitrary<'a> for $name {
+            fn arbitrary(from: &mut ::arbitrary::Unstructured<'a>) -> ::arbitrary::Result<Self> {
+                Ok(Self { $($field: from.arbitrary()?),* })
+            }
+        }
+    };
+}
 
 /// A pack in memory.
 #[derive(Default)]
@@ -101,17 +114,25 @@ pub fn tree_of(paths: &[&str], data: &[u8]) -> Tree {
 }
 
 /// Any small tree, as a list of what to try to add.
-#[derive(Arbitrary, Debug)]
+#[derive(Debug)]
 pub struct AnyTree(Vec<(Place, AnyKind, AnyAttrs)>);
 
+impl<'a> Arbitrary<'a> for AnyTree {
+    fn arbitrary(from: &mut Unstructured<'a>) -> Result<Self> {
+        from.arbitrary().map(Self)
+    }
+}
+
 /// Where something goes: a name in one of the directories made so far.
-#[derive(Arbitrary, Debug)]
+#[derive(Debug)]
 struct Place {
     directory: u8,
     name: Vec<u8>,
 }
 
-#[derive(Arbitrary, Debug)]
+any_struct!(Place { directory, name });
+
+#[derive(Debug)]
 enum AnyKind {
     Directory,
     /// Bytes, repeated.
@@ -124,7 +145,23 @@ enum AnyKind {
     Link(u8),
 }
 
-#[derive(Arbitrary, Debug)]
+impl<'a> Arbitrary<'a> for AnyKind {
+    fn arbitrary(from: &mut Unstructured<'a>) -> Result<Self> {
+        Ok(match from.int_in_range(0..=6u8)? {
+            0 => Self::Directory,
+            1 => Self::File(from.arbitrary()?, from.arbitrary()?),
+            2 => Self::Symlink(from.arbitrary()?),
+            3 => Self::Device(from.arbitrary()?, from.arbitrary()?, from.arbitrary()?),
+            4 => Self::Fifo,
+            5 => Self::Socket,
+            _ => Self::Link(from.arbitrary()?),
+        })
+    }
+}
+
+any_struct!(AnyAttrs { uid, gid, mode, mtime, xattr });
+
+#[derive(Debug)]
 struct AnyAttrs {
     uid: u32,
     gid: u32,

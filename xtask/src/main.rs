@@ -22,8 +22,8 @@ cargo xtask CHORE
   test   install what the tests judge with, then run every check and test
   tidy   the house rules a machine can see: layer arrows, words, papers; long files are only reported
   docs   write the option reference, the manual pages and the command reference (--check: fail if they differ)
+  fuzz   every parser of outside bytes against a fuzzer: fuzz [SECONDS EACH [TARGET…]], fuzz --budget SECONDS --date DAY
   recipes  how many of the most installed server packages build: docs/recipes-coverage.md
-  fuzz   every parser of outside bytes against a fuzzer: fuzz [SECONDS EACH [TARGET…]]
   bench  time Pintle and its peers in the same run and write docs/benchmarks.md (about half an hour, needs root)
 ";
 

@@ -1,10 +1,35 @@
 //! The edge: kind, chain, hints. Kinds choose the exit status; hints are the next command.
 
-use anstream::{eprintln, println};
 use owo_colors::OwoColorize as _;
+use pintle_model::printable;
 use serde_json::{Value, json};
 use std::error::Error;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
+
+/// A line on standard error. Where nobody can be told (a closed or full log), there is nothing better to do.
+macro_rules! tell {
+    ($($what:tt)*) => {
+        writeln!(anstream::stderr(), $($what)*).ok()
+    };
+}
+
+/// A line on standard output.
+macro_rules! answer {
+    ($($what:tt)*) => {
+        answered(writeln!(anstream::stdout(), $($what)*))
+    };
+}
+
+/// Who reads no further has seen enough; but an answer that is lost is a failure.
+fn answered(written: io::Result<()>) {
+    if let Err(error) = written
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        tell!("{} cannot write to standard output: {error}", "error:".red().bold());
+        std::process::exit(1);
+    }
+}
 
 /// What kind of failure it is; the exit status of design decision 14.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,22 +130,22 @@ impl Reporter {
     /// A line for people, on standard error.
     pub(crate) fn say(&self, text: &str) {
         if self.talks() {
-            eprintln!("{text}");
+            tell!("{}", printable(text));
         }
     }
 
     /// The result of a command: text for people, or the same for machines.
     pub(crate) fn result(&self, text: &str, machine: &Value) {
         if self.json {
-            println!("{machine:#}");
+            answer!("{machine:#}");
         } else if !text.is_empty() && !self.quiet {
-            println!("{}", text.trim_end());
+            answer!("{}", printable(text.trim_end()));
         }
     }
 
     /// Output that was asked for by itself (a document, a script): printed even when quiet.
     pub(crate) fn print(&self, text: &str) {
-        println!("{}", text.trim_end());
+        answer!("{}", text.trim_end());
     }
 
     /// Reports a failure and gives its exit status.
@@ -130,14 +155,15 @@ impl Reporter {
             let machine = json!({"error": {
                 "kind": failure.kind.name(), "messages": chain, "hints": failure.hints, "details": failure.details,
             }});
-            println!("{machine:#}");
+            answer!("{machine:#}");
         } else {
-            eprintln!("{} {}", "error:".red().bold(), chain[0].trim_end());
+            tell!("{} {}", "error:".red().bold(), printable(chain[0].trim_end()));
             for cause in &chain[1..] {
-                eprintln!("  {} {}", "because:".bold(), cause.trim_end().replace('\n', "\n    "));
+                let cause = cause.trim_end().replace('\n', "\n    ");
+                tell!("  {} {}", "because:".bold(), printable(&cause));
             }
             for hint in &failure.hints {
-                eprintln!("  {} {hint}", "next:".cyan().bold());
+                tell!("  {} {}", "next:".cyan().bold(), printable(hint));
             }
         }
         ExitCode::from(failure.kind.code())

@@ -169,12 +169,13 @@ fn tar(
 ) -> Result<(Tree, Option<Spooled>), MkfsError> {
     let unreadable = |source| MkfsError::Source { path: path.to_owned(), source };
     let fail = |source| TarTreeError::Spool { name: name.to_owned(), source };
+    let folder = store.scratch();
     let mut packed = BufReader::new(packed);
     let compression = packed_how(packed.fill_buf().map_err(unreadable)?);
     let plain = compression.reader(packed).map_err(unreadable)?;
-    let mut spool = Spool::new(store).map_err(fail)?;
+    let mut spool = Spool::new(store).map_err(|error| fail(AtomicError::new(&folder, error)))?;
     let tree = tar_tree::read(plain, name, &mut spool)?;
-    Ok((tree, Some(spool.finish().map_err(fail)?)))
+    Ok((tree, Some(spool.finish().map_err(|error| fail(AtomicError::new(&folder, error)))?)))
 }
 
 /// By the first bytes: RFC 1952, section 2.3.1; The .xz File Format, section 2.1.1.1; RFC 8878, section 3.1.1.

@@ -1,10 +1,13 @@
 //! A tar archive as a tree: names and attributes are kept, file bytes go to a spool.
 
-use pintle_model::{Attrs, Blob, Kind, Limit, Origin, Timestamp, Tree, TreeError, TreePath};
-use pintle_package::tar::{Entry, EntryType, Limits, Reader, TarError};
+use pintle_model::{
+    Attrs, Blob, Bytes, Kind, Limit, Origin, Segment, SourceId, Timestamp, Tree, TreeError, TreePath,
+};
+use pintle_package::tar::{Entry, EntryType, Limits, Reader, Run, TarError};
+use pintle_world::atomic::AtomicError;
 use pintle_world::spool::Spool;
 use std::collections::BTreeMap;
-use std::io::{self, Read};
+use std::io::{self, Read, Write as _};
 
 /// An archive cannot become a tree.
 #[derive(Debug, thiserror::Error)]
@@ -44,12 +47,15 @@ pub enum TarTreeError {
         name: String,
         /// Why.
         #[source]
-        source: io::Error,
+        source: AtomicError,
     },
 }
 
 /// Members of one archive, to bound memory: a member costs about 500 bytes.
 const MEMBERS: Limit = Limit::new(4_000_000, "members in one archive");
+
+/// Bytes moved at once.
+const CHUNK: usize = 128 << 10;
 
 /// Reads the plain tar stream `from`, called `name`. File bytes go to `spool`.
 /// A later member replaces an earlier one of the same path, as `tar -x` does; missing parents are made.
@@ -68,10 +74,9 @@ pub(crate) fn read(from: impl Read, name: &str, spool: &mut Spool) -> Result<Tre
         }
         let mut blob = Blob::default();
         if entry.kind == EntryType::File && entry.size > 0 {
-            let fail = |source| TarTreeError::Spool { name: name.to_owned(), source };
-            let offset = spool.align(4096).map_err(fail)?;
-            io::copy(&mut reader, spool).map_err(fail)?;
-            blob = Blob::at(spool.source(), offset, entry.size);
+            let offset = spool.align(4096).map_err(|error| not_kept(name, spool, error))?;
+            copy(&mut reader, spool, name)?;
+            blob = content(&entry, spool.source(), offset);
         }
         add(&mut tree, &entry, blob, name).map_err(|source| TarTreeError::Member {
             name: name.to_owned(),
@@ -80,6 +85,36 @@ pub(crate) fn read(from: impl Read, name: &str, spool: &mut Spool) -> Result<Tre
         })?;
     }
     Ok(tree)
+}
+
+fn not_kept(name: &str, spool: &Spool, error: io::Error) -> TarTreeError {
+    TarTreeError::Spool { name: name.to_owned(), source: AtomicError::new(spool.folder(), error) }
+}
+
+/// Copies the data of the current member; which side failed decides what is said.
+fn copy(reader: &mut Reader<impl Read>, spool: &mut Spool, name: &str) -> Result<(), TarTreeError> {
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        let fail = |source| TarTreeError::Tar { name: name.to_owned(), source };
+        let n = reader.read(&mut buffer).map_err(|source| fail(reader.sort(source)))?;
+        if n == 0 {
+            return Ok(());
+        }
+        spool.write_all(&buffer[..n]).map_err(|error| not_kept(name, spool, error))?;
+    }
+}
+
+/// What stands in the spool from `offset` on, with the holes that a sparse member has.
+fn content(entry: &Entry, source: SourceId, offset: u64) -> Blob {
+    let Some(runs) = &entry.runs else { return Blob::at(source, offset, entry.size) };
+    let mut stored = offset;
+    let segment = |run: &Run| {
+        let bytes = Bytes::At { source, offset: stored };
+        stored += run.len;
+        Segment { at: run.at, len: run.len, bytes }
+    };
+    let segments = runs.iter().map(segment).collect();
+    Blob::sparse(entry.size, segments).expect("invariant: the reader checks the runs of a sparse member")
 }
 
 fn add(tree: &mut Tree, entry: &Entry, blob: Blob, name: &str) -> Result<(), TreeError> {

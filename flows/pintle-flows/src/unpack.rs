@@ -1,13 +1,14 @@
 //! Locked packages to unpacked ones: fetched by digest, verified while they stream, unpacked once into the store.
 
 use crate::supply::{CONNECTIONS, Supply};
+use crate::vouch;
 use pintle_model::{LockedPackage, SourceId, Verified};
 use pintle_package::deb::{self, DebError, Limits};
 use pintle_package::{PackSink, UNPACK_FORMAT, UnpackedDeb};
 use pintle_world::atomic::AtomicError;
 use pintle_world::fetch::{FetchError, Job, Place};
 use pintle_world::store::StoreError;
-use pintle_world::{Expected, Mirror, PackWriter};
+use pintle_world::{Expected, Fetcher, Mirror, PackWriter};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -92,6 +93,9 @@ pub enum UnpackError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The user wants to stop.
+    #[error("stopped; what has arrived is kept and the next run continues")]
+    Stopped,
 }
 
 /// All of `locked`, in its order. What the store has is opened; the rest is fetched over several connections and
@@ -104,15 +108,11 @@ pub fn unpack(
     mirrors: &Mirrors,
     supply: &Supply<'_>,
 ) -> Result<Vec<Unpacked>, UnpackError> {
-    let mut done: Vec<Option<Unpacked>> = Vec::with_capacity(locked.len());
-    let mut missing = Vec::new();
-    for (index, package) in locked.iter().enumerate() {
-        let found = open(package, supply)?;
-        if found.is_none() {
-            missing.push((index, package, job(package, mirrors)?));
-        }
-        done.push(found);
-    }
+    let found = locked.iter().map(|package| opened(package, supply)).collect::<Result<_, _>>()?;
+    let mut done = vouch::whole(found, supply)?;
+    let absent = locked.iter().enumerate().filter(|(index, _)| done[*index].is_none());
+    let missing = absent.map(|(index, package)| Ok((index, package, job(package, mirrors)?)));
+    let mut missing = missing.collect::<Result<Vec<_>, UnpackError>>()?;
     // Largest first: the last thread to finish then has little left to do.
     missing.sort_by_key(|(_, package, _)| std::cmp::Reverse(package.size));
     for (index, result) in work(&missing, supply) {
@@ -158,7 +158,10 @@ fn work(missing: &[Missing<'_>], supply: &Supply<'_>) -> Vec<(usize, Result<Unpa
                 loop {
                     let job = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
                     let Ok((index, package, file)) = job else { return };
-                    keep(index, unpack_one(package, &file, supply));
+                    // Once one has failed, what the others fetched is kept but not unpacked.
+                    if failed.load(Ordering::Relaxed) == 0 {
+                        keep(index, unpack_one(package, &file, supply));
+                    }
                 }
             });
         }
@@ -191,10 +194,16 @@ pub(crate) fn job(package: &LockedPackage, mirrors: &Mirrors) -> Result<Job, Unp
 }
 
 /// The package as the store has it; `None` when it has not, or an index this build cannot read.
+///
+/// What its index says; its files are not compared with their digests, as [`unpack`] does: for what only tells.
 pub(crate) fn open(package: &LockedPackage, supply: &Supply<'_>) -> Result<Option<Unpacked>, UnpackError> {
+    Ok(opened(package, supply)?.map(|(unpacked, _)| unpacked))
+}
+
+fn opened(package: &LockedPackage, supply: &Supply<'_>) -> Result<Option<vouch::Opened>, UnpackError> {
     let Some(pack) = supply.store.open_pack(&package.sha256, UNPACK_FORMAT)? else { return Ok(None) };
     let deb = UnpackedDeb::from_bytes(&pack.index).ok();
-    Ok(deb.map(|deb| Unpacked { locked: package.clone(), deb, source: pack.source }))
+    Ok(deb.map(|deb| (Unpacked { locked: package.clone(), deb, source: pack.source }, pack.vouched)))
 }
 
 fn unpack_one(
@@ -205,27 +214,36 @@ fn unpack_one(
     let path: &Path = file.get();
     let failed = |source| UnpackError::Read { path: path.to_owned(), source };
     let reader = pintle_world::files::open(path).map_err(failed)?;
-    let mut pack = IntoPack(supply.store.create_pack(&package.sha256, UNPACK_FORMAT)?);
+    let writer = supply.store.create_pack(&package.sha256, UNPACK_FORMAT)?;
+    let mut pack = IntoPack { writer, fetcher: supply.fetcher };
     let name = package.name.clone();
     let deb = deb::unpack(reader, &Limits::default(), &mut pack).map_err(|error| match error {
+        DebError::Store { .. } if supply.fetcher.cancelled() => UnpackError::Stopped,
         DebError::Store { source, .. } => {
             UnpackError::Keep { package: name, source: AtomicError::new(supply.cache.root(), source) }
         }
         source => UnpackError::Deb { package: name, path: path.to_owned(), source },
     })?;
-    let pack = pack.0.finish(deb.to_bytes())?;
+    let pack = pack.writer.finish(deb.to_bytes())?;
     Ok(Unpacked { locked: package.clone(), deb, source: pack.source })
 }
 
-/// The store's pack as the package format knows it.
-struct IntoPack<'a>(PackWriter<'a>);
+/// The store's pack as the package format knows it; ends soon after the user wants to stop.
+struct IntoPack<'a> {
+    writer: PackWriter<'a>,
+    fetcher: &'a Fetcher,
+}
 
 impl PackSink for IntoPack<'_> {
     fn begin(&mut self) -> io::Result<u64> {
-        self.0.begin()
+        self.writer.begin()
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.append(bytes)
+        // Not `Interrupted`: that means "try again".
+        if self.fetcher.cancelled() {
+            return Err(io::Error::other("stopped"));
+        }
+        self.writer.append(bytes)
     }
 }

@@ -11,6 +11,7 @@ mod limits;
 mod lock;
 mod output;
 mod path;
+mod printable;
 mod service;
 mod sink;
 mod size;
@@ -30,6 +31,7 @@ pub use lock::{
 };
 pub use output::{DiskEncoding, Encoding, OutputFormat, Platform, TreeEncoding};
 pub use path::{BadPath, NAME_MAX, PATH_MAX, TreePath};
+pub use printable::printable;
 pub use service::{Command, Ready, Restart, Sandbox, Service, StateDirectory};
 pub use sink::{Count, Offset, Sink, WriteAll};
 pub use size::{BadSize, Size};

@@ -1,3 +1,4 @@
+use crate::printable::write_name;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -142,10 +143,11 @@ impl PartialOrd for TreePath {
     }
 }
 
-/// With a leading slash, as people write it.
+/// With a leading slash, as people write it; nothing in it moves a terminal's cursor, and no two paths look the same.
 impl fmt::Display for TreePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "/{}", self.lossy())
+        f.write_str("/")?;
+        write_name(f, &self.0)
     }
 }
 
@@ -167,6 +169,12 @@ mod tests {
         assert!(matches!(TreePath::new("usr/../../etc"), Err(BadPath::Climbs(_))));
         assert!(matches!(TreePath::new("a\0b"), Err(BadPath::Nul(_))));
         assert!(matches!(TreePath::new("x".repeat(256)), Err(BadPath::LongName(_))));
+    }
+
+    #[test]
+    fn hostile_names_are_shown_harmlessly() {
+        let path = TreePath::new(b"a\x1b[2J/\xffb\nc").unwrap();
+        assert_eq!(path.to_string(), "/a\\u{1b}[2J/\\xffb\\nc");
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Files that are either whole or absent: written under a temporary name in the same directory, synced, renamed.
 //!
 //! After [`File::commit`] returned, the file survives a power cut. Before it, the final name is untouched; a dropped
-//! [`File`] is removed, a killed process leaves only a hidden `.NAME.XXXXXX.partial`.
+//! [`File`] is removed, a killed process leaves only a hidden `.NAME.XXXXXX.partial`, which the next one that writes
+//! `NAME` there removes: it holds no lock any more.
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::PermissionsExt as _;
@@ -103,15 +105,12 @@ impl File {
         if path.is_dir() {
             return Err(AtomicError::IsDirectory(path.to_owned()));
         }
-        let mut prefix = std::ffi::OsString::from(".");
+        let mut prefix = OsString::from(".");
         prefix.push(name);
         prefix.push(".");
-        let temporary = tempfile::Builder::new()
-            .prefix(&prefix)
-            .suffix(".partial")
-            .permissions(fs::Permissions::from_mode(0o666))
-            .tempfile_in(directory_of(path))
-            .map_err(|error| AtomicError::new(path, error))?;
+        let temporary =
+            temporary(directory_of(path), &prefix).map_err(|error| AtomicError::new(path, error))?;
+        sweep(directory_of(path), &prefix);
         Ok(Self { temporary, path: path.to_owned() })
     }
 
@@ -162,6 +161,45 @@ impl Seek for File {
     }
 }
 
+/// Ends the names of files being written.
+const SUFFIX: &str = ".partial";
+/// Characters that make their names differ.
+const RANDOM: usize = 6;
+
+/// A new file, locked for as long as it is being written.
+fn temporary(folder: &Path, prefix: &OsStr) -> io::Result<tempfile::NamedTempFile> {
+    loop {
+        let file = tempfile::Builder::new()
+            .prefix(prefix)
+            .rand_bytes(RANDOM)
+            .suffix(SUFFIX)
+            .permissions(fs::Permissions::from_mode(0o666))
+            .tempfile_in(folder)?;
+        // A file system without locks takes none from the next process either: nothing is swept there.
+        if file.as_file().lock().is_err() || file.path().exists() {
+            return Ok(file);
+        }
+        // Between being made and being locked it was taken for a leftover: another one.
+    }
+}
+
+/// Removes what killed processes left of files with this prefix: those that nobody holds a lock on. What cannot be
+/// removed stays; it only takes room.
+fn sweep(folder: &Path, prefix: &OsStr) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let rest = name.as_encoded_bytes().strip_prefix(prefix.as_encoded_bytes());
+        let random = rest.and_then(|rest| rest.strip_suffix(SUFFIX.as_bytes()));
+        let ours = random.is_some_and(|r| r.len() == RANDOM && r.iter().all(u8::is_ascii_alphanumeric));
+        if ours && entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            let path = entry.path();
+            if fs::File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+                fs::remove_file(&path).ok();
+            }
+        }
+    }
+}
+
 pub(crate) fn directory_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -187,6 +225,21 @@ mod tests {
         write(&path, b"new").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn leftovers_of_the_dead_are_removed_and_no_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let living = File::create(path("out")).unwrap();
+        for name in [".out.aB3xYz.partial", ".out.a.partial", ".other.aB3xYz.partial", ".out.aB3-Yz.partial"]
+        {
+            fs::write(path(name), "").unwrap();
+        }
+        write(path("out"), b"new").unwrap();
+        assert!(living.temporary_path().exists(), "it is being written");
+        assert!(!path(".out.aB3xYz.partial").exists(), "nobody writes it");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 5, "the others are not ours");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! ROOT/blobs/ab/abcd…        downloads, named by SHA-256
 //! ROOT/partial/abcd…         downloads and packs under way; the next run resumes or removes them
 //! ROOT/packs/v1/ab/abcd….{pack,index}   unpacked packages (see [`crate::store`])
+//! ROOT/vouched               which packs were compared with their digests, and when the machine was started
 //! ROOT/indices/              what was learnt about archives
 //! ```
 

@@ -1,12 +1,14 @@
-//! Bytes that come as a stream and are needed again: kept in a nameless temporary file.
+//! Bytes that come as a stream and are needed again: kept in a temporary file.
 
 use crate::Store;
 use pintle_model::SourceId;
 use std::io;
+use std::path::{Path, PathBuf};
 
-/// A stream being kept. Nothing of it outlives the process.
+/// A stream being kept. Nothing of it outlives the process; what a killed one leaves, the next removes.
 #[derive(Debug)]
 pub struct Spool {
+    folder: PathBuf,
     file: io::BufWriter<tempfile::NamedTempFile>,
     source: SourceId,
     len: u64,
@@ -19,14 +21,25 @@ pub struct Spooled {
 }
 
 impl Spool {
-    /// An empty one, in the system's folder for temporary files, already known to `store`.
+    /// An empty one, in the cache (the system's folder for temporary files is often memory), already known to `store`.
     ///
     /// # Errors
     /// Of making the file.
     pub fn new(store: &Store) -> io::Result<Self> {
-        let file = tempfile::NamedTempFile::new()?;
+        let file = crate::store::scratch(store)?;
         let source = store.add_file(file.path()).map_err(io::Error::other)?;
-        Ok(Self { file: io::BufWriter::with_capacity(1 << 20, file), source, len: 0 })
+        Ok(Self {
+            folder: store.scratch(),
+            file: io::BufWriter::with_capacity(1 << 20, file),
+            source,
+            len: 0,
+        })
+    }
+
+    /// The folder it is in.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Its number in the store.

@@ -9,6 +9,7 @@ use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 const FORMAT: u32 = 1;
 
@@ -97,11 +98,44 @@ fn leftovers_of_a_killed_process_are_swept_and_work_under_way_is_not() {
     writer.append(b"bytes").unwrap();
     fs::write(partial.join(".tmpdead.pack"), b"left").unwrap();
     fs::write(partial.join("download"), b"to be resumed").unwrap();
+    let forgotten = fs::File::create(partial.join("forgotten")).unwrap();
+    forgotten.set_modified(SystemTime::now() - Duration::from_secs(15 * 24 * 3600)).unwrap();
     store(folder.path());
     assert_eq!(files_below(&partial).len(), 2);
     assert!(partial.join("download").exists());
     writer.finish(Vec::new()).unwrap();
     assert!(store(folder.path()).open_pack(&Digest::of(b"a"), FORMAT).unwrap().is_some());
+}
+
+#[test]
+fn a_pack_is_vouched_for_until_it_is_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || {
+        let store = store(folder.path());
+        let pack = store.open_pack(&Digest::of(b"a"), FORMAT).unwrap().unwrap();
+        (pack.vouched, store)
+    };
+    write_pack(&store(folder.path()), b"a", &[&[1; 5000]]);
+    assert!(open().0, "whoever wrote it knows it");
+    let pack = files_below(&folder.path().join("packs")).remove(1);
+    let bytes = fs::read(&pack).unwrap();
+    fs::write(&pack, &bytes).unwrap();
+    let (vouched, store) = open();
+    assert!(!vouched, "something wrote to it");
+    store.vouch(&Digest::of(b"a"), FORMAT);
+    drop(store);
+    assert!(open().0, "it was compared");
+    fs::copy(&pack, folder.path().join("copy")).unwrap();
+    fs::rename(folder.path().join("copy"), &pack).unwrap();
+    assert!(!open().0, "it was replaced");
+    let (_, store) = open();
+    store.vouch(&Digest::of(b"a"), FORMAT);
+    drop(store);
+    // The notes begin with the kernel's name of this boot.
+    let mut notes = fs::read(folder.path().join("vouched")).unwrap();
+    notes[0] ^= 1;
+    fs::write(folder.path().join("vouched"), notes).unwrap();
+    assert!(!open().0, "the notes are damaged");
 }
 
 #[test]

@@ -132,7 +132,10 @@ pub(crate) fn explain_pin(error: PinError) -> Failure {
     use FailureKind::{BadInput, Failed, Refused};
     let (kind, hint) = match &error {
         PinError::Archive(ArchiveError::Fetch { source: FetchError::Cancelled, .. })
-        | PinError::Unpack(UnpackError::Fetch { source: FetchError::Cancelled, .. }) => return stopped(),
+        | PinError::Unpack(UnpackError::Stopped | UnpackError::Fetch { source: FetchError::Cancelled, .. }) =>
+        {
+            return stopped();
+        }
         PinError::Unpack(UnpackError::Fetch { source: FetchError::NotFound(place), .. })
             if place.starts_with('/') =>
         {

@@ -3,6 +3,7 @@ use crate::arguments::{FileSystem, Mkfs};
 use crate::environment::open_cache;
 use crate::report::{Failure, FailureKind, Reporter};
 use pintle_flows::mkfs::{Kind, MkfsError, Request, mkfs};
+use pintle_flows::tar_tree::TarTreeError;
 use pintle_model::{Size, Timestamp};
 use pintle_world::Store;
 use pintle_world::host_tree::Ownership;
@@ -33,6 +34,9 @@ pub(crate) fn run(arguments: &Mkfs, reporter: &Reporter) -> Outcome {
 
 fn explain(error: MkfsError) -> Failure {
     let (kind, hint) = match error {
+        MkfsError::Tar(TarTreeError::Spool { .. }) => {
+            (FailureKind::Failed, "PINTLE_CACHE_DIR names another folder for the cache")
+        }
         MkfsError::Tar(_) | MkfsError::NoSource(_) => (
             FailureKind::BadInput,
             "the source is a folder or a tar archive (plain, gzip, xz or zstd), `-` such an archive on standard input",

@@ -20,5 +20,6 @@ mod reports;
 mod reproducible;
 mod services;
 mod slim;
+mod torture;
 mod toy;
 mod vm;

@@ -59,7 +59,8 @@ pub(crate) struct Attributes {
 }
 
 impl Attributes {
-    /// All go into the inode if they fit, else all into a block (which equal sets share), else into both.
+    /// All go into the inode if they fit, else all into a block (which equal sets share), else as many bytes as
+    /// possible into the inode and the rest into a block.
     pub(crate) fn new(xattrs: &Xattrs) -> Result<Self, Refused> {
         let mut all =
             xattrs.iter().map(|(name, value)| attribute(name, value)).collect::<Result<Vec<_>, _>>()?;
@@ -73,12 +74,11 @@ impl Attributes {
         if bytes <= block_room {
             return Ok(Self { in_inode: Vec::new(), in_block: all });
         }
-        let mut left = inode_room;
-        let (in_inode, in_block): (Vec<_>, Vec<_>) = all.into_iter().partition(|attribute| {
-            let fits = attribute.len() <= left;
-            left -= if fits { attribute.len() } else { 0 };
-            fits
-        });
+        let inside = fullest(&all, inode_room);
+        let (mut in_inode, mut in_block) = (Vec::new(), Vec::new());
+        for (attribute, inside) in all.into_iter().zip(inside) {
+            if inside { in_inode.push(attribute) } else { in_block.push(attribute) }
+        }
         if in_block.iter().map(Attribute::len).sum::<usize>() > block_room {
             return Err(Refused::TooLarge { bytes, room: inode_room + block_room });
         }
@@ -117,6 +117,23 @@ impl Attributes {
         let hash = hashes.try_fold(0u32, |hash, entry| (entry != 0).then_some(hash.rotate_left(16) ^ entry));
         hash.unwrap_or(0)
     }
+}
+
+/// Which attributes to put into `room` bytes, so that the fewest are left for the block. (All lengths are multiples of
+/// four, and the room is small: best fills of all smaller rooms, one attribute after the other.)
+fn fullest(attributes: &[Attribute], room: usize) -> Vec<bool> {
+    let mut best: Vec<(usize, Vec<usize>)> = vec![(0, Vec::new()); room / 4 + 1];
+    for (number, attribute) in attributes.iter().enumerate() {
+        let len = attribute.len();
+        for slots in (len / 4..best.len()).rev() {
+            let (bytes, chosen) = &best[slots - len / 4];
+            if bytes + len > best[slots].0 {
+                best[slots] = (bytes + len, chosen.iter().copied().chain([number]).collect());
+            }
+        }
+    }
+    let chosen = best.pop().map(|(_, chosen)| chosen).unwrap_or_default();
+    (0..attributes.len()).map(|number| chosen.contains(&number)).collect()
 }
 
 /// Puts entries from `at` upwards and values from the end downwards.

@@ -1,7 +1,7 @@
 //! Programs that we did not write and that judge what we wrote, and the file they look at.
 
 use pintle_fs::ext4::{self, Options, Summary};
-use pintle_model::{Bytes, Contents, Sink, SourceId, Timestamp, Tree};
+use pintle_model::{Bytes, Contents as _, Sink, Timestamp, Tree};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -9,17 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use uuid::Uuid;
 
-/// A source of endless reproducible bytes: byte `n` depends on `n` and the source's number.
-pub(crate) struct Pattern;
-
-impl Contents for Pattern {
-    fn read_exact_at(&self, source: SourceId, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        for (at, byte) in (offset..).zip(out) {
-            *byte = (at.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8 ^ (source.0 as u8) | 1;
-        }
-        Ok(())
-    }
-}
+pub(crate) use pintle_testkit::trees::Pattern;
 
 /// A sparse file; refuses calls that do not ascend.
 struct FileSink {

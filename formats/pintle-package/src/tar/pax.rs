@@ -1,5 +1,6 @@
 //! Extended headers (POSIX.1-2017, `pax`, "pax Extended Header"): records `LENGTH KEY=VALUE\n`.
 
+use super::sparse::Sparse;
 use std::collections::BTreeMap;
 
 /// What pax headers say of the members that follow.
@@ -17,7 +18,7 @@ pub(super) struct Pax {
     /// `SCHILY.xattr.*`: names and raw values.
     pub(super) xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
     /// GNU's sparse formats, which store another file than the header says.
-    pub(super) sparse: bool,
+    pub(super) sparse: Option<Sparse>,
 }
 
 /// The byte within the records where they stop making sense.
@@ -56,7 +57,9 @@ impl Pax {
                 if let Some(name) = key.strip_prefix(b"SCHILY.xattr.") {
                     self.xattrs.insert(name.to_vec(), value.to_vec());
                 }
-                self.sparse |= key.starts_with(b"GNU.sparse.");
+                if let Some(key) = key.strip_prefix(b"GNU.sparse.") {
+                    self.sparse.get_or_insert_default().set(key, value)?;
+                }
             }
         }
         Some(())
@@ -114,10 +117,10 @@ mod tests {
         assert_eq!(pax.path.as_deref(), Some(&b"usr/x=y\nz"[..]));
         assert_eq!(pax.mtime, Some((-2, 750_000_000)));
         assert_eq!(pax.xattrs[&b"security.capability"[..]], b"\0\n\0");
-        assert_eq!((pax.uid, pax.sparse), (Some(1 << 33), false));
+        assert_eq!((pax.uid, pax.sparse.is_some()), (Some(1 << 33), false));
         pax.add(&record(b"path=")).unwrap();
         pax.add(&record(b"GNU.sparse.major=1")).unwrap();
-        assert_eq!((pax.path, pax.sparse), (None, true));
+        assert_eq!((pax.path, pax.sparse.is_some()), (None, true));
     }
 
     #[test]

@@ -1,141 +1,9 @@
+use super::entry::{Entry, EntryType, Limits, TarError};
 use super::format::{self as f, BLOCK};
 use super::pax::{BadPax, Pax};
+use super::sparse::{self, Sparse};
 use pintle_model::Limit;
-use std::collections::BTreeMap;
 use std::io::{self, Read};
-
-/// What a reader accepts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Length of one member.
-    pub size: Limit,
-    /// Length of an extended header or long name, all of which is held in memory.
-    pub extension: Limit,
-    /// Extended headers in a row before a member.
-    pub extensions: Limit,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            size: Limit::new(64 << 30, "bytes in one file"),
-            extension: Limit::new(1 << 20, "bytes in an extended header"),
-            extensions: Limit::new(16, "extended headers for one file"),
-        }
-    }
-}
-
-/// A tar is not what it should be. Offsets count unpacked bytes.
-#[derive(Debug, thiserror::Error)]
-pub enum TarError {
-    /// No tar, or a damaged one.
-    #[error("the header at byte {0} has a wrong checksum")]
-    Checksum(u64),
-    /// A field that is no number, or out of its range.
-    #[error("the header at byte {at} has a bad {field} field")]
-    Field {
-        /// Offset of the header.
-        at: u64,
-        /// Which.
-        field: &'static str,
-    },
-    /// A pax record that cannot be read.
-    #[error("the pax record at byte {0} is damaged")]
-    Pax(u64),
-    /// Sparse files, multi-volume archives, unknown types.
-    #[error("{path} at byte {at} is of a kind that is not understood (type `{kind}`)")]
-    Unsupported {
-        /// Offset of the header.
-        at: u64,
-        /// The member.
-        path: String,
-        /// Its type flag.
-        kind: char,
-    },
-    /// Over a limit.
-    #[error("{path} at byte {at}: {value} is over the limit of {} {}", .limit.max, .limit.what)]
-    Limit {
-        /// Offset of the header.
-        at: u64,
-        /// The member.
-        path: String,
-        /// What it claims.
-        value: u64,
-        /// The limit.
-        limit: Limit,
-    },
-    /// The archive ends too early.
-    #[error("the archive ends at byte {at}, {what}")]
-    Truncated {
-        /// Where.
-        at: u64,
-        /// Within what, or before what.
-        what: String,
-    },
-    /// Of the reader below (usually the decompressor).
-    #[error("reading failed at byte {at}")]
-    Io {
-        /// Where.
-        at: u64,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-}
-
-/// The kind of a member.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EntryType {
-    /// Regular file; its data is what the reader gives.
-    File,
-    /// Directory.
-    Directory,
-    /// Symbolic link to [`Entry::link`].
-    Symlink,
-    /// Another name for the earlier member [`Entry::link`].
-    Hardlink,
-    /// Character device.
-    CharDevice,
-    /// Block device.
-    BlockDevice,
-    /// Named pipe.
-    Fifo,
-}
-
-/// A member's header, extended headers applied.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// Path as written: not checked.
-    pub path: Vec<u8>,
-    /// Target of a link as written.
-    pub link: Vec<u8>,
-    /// Kind.
-    pub kind: EntryType,
-    /// Permission bits, `& 0o7777`.
-    pub mode: u16,
-    /// Owner.
-    pub uid: u32,
-    /// Group.
-    pub gid: u32,
-    /// Owner's name, may be empty.
-    pub uname: String,
-    /// Group's name, may be empty.
-    pub gname: String,
-    /// Seconds since 1970.
-    pub mtime: i64,
-    /// And nanoseconds.
-    pub mtime_nanos: u32,
-    /// Device number.
-    pub major: u32,
-    /// Device number.
-    pub minor: u32,
-    /// Length of the data (0 but for files).
-    pub size: u64,
-    /// Extended attributes.
-    pub xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
-    /// Offset of the header.
-    pub offset: u64,
-}
 
 /// Reads members one after another; as [`Read`], the data of the current one.
 #[derive(Debug)]
@@ -176,7 +44,8 @@ impl<R: Read> Reader<R> {
             let start = self.at;
             let Some(block) = self.header()? else { return Ok(None) };
             match block[f::TYPE] {
-                b'x' => {
+                // Solaris wrote its own letter before POSIX had one.
+                b'x' | b'X' => {
                     let data = self.extension(&block, start, "a pax header")?;
                     add(&mut pax, &data, start)?;
                 }
@@ -187,6 +56,8 @@ impl<R: Read> Reader<R> {
                 }
                 b'L' => name = Some(self.extension(&block, start, "a long name")?),
                 b'K' => link = Some(self.extension(&block, start, "a long link target")?),
+                // The label of the archive.
+                b'V' => {}
                 _ => {
                     pax.path = pax.path.or(name.map(cut_at_nul));
                     pax.link = pax.link.or(link.map(cut_at_nul));
@@ -207,14 +78,20 @@ impl<R: Read> Reader<R> {
             Some(value) => u32::try_from(value).map_err(|_| bad(name)),
             None => u32::try_from(field(range, name)?).map_err(|_| bad(name)),
         };
-        let kind = self.kind_of(block[f::TYPE], &path, pax.sparse, at)?;
+        let kind = self.kind_of(block[f::TYPE], &path, at)?;
         let stored = match pax.size {
             Some(size) => size,
             None => u64::try_from(field(f::SIZE, "size")?).map_err(|_| bad("size"))?,
         };
-        // Hard links in pax archives may carry data; for other kinds the field has no meaning (tar(5)).
-        let size = if matches!(kind, EntryType::File | EntryType::Hardlink) { stored } else { 0 };
+        // Hard links in pax archives may carry data, and GNU's directories a list of names; for other kinds the
+        // field has no meaning (tar(5)).
+        let has_data = matches!(kind, EntryType::File | EntryType::Hardlink) || block[f::TYPE] == b'D';
+        let size = if has_data { stored } else { 0 };
         self.allow(size, self.limits.size, at)?;
+        let old = block[f::TYPE] == sparse::TYPE;
+        if (old || pax.sparse.is_some()) && self.limits.runs.max == 0 {
+            return Err(self.unsupported(sparse::TYPE, at));
+        }
         let is_device = matches!(kind, EntryType::CharDevice | EntryType::BlockDevice);
         let device = |range, name| if is_device { id(None, range, name) } else { Ok(0) };
         let text = |given: Option<Vec<u8>>, range| {
@@ -225,7 +102,7 @@ impl<R: Read> Reader<R> {
             Some(time) => time,
             None => (field(f::MTIME, "time")?, 0),
         };
-        let entry = Entry {
+        let mut entry = Entry {
             link: pax.link.unwrap_or_else(|| f::text(&block[f::LINK]).to_vec()),
             kind,
             mode: (field(f::MODE, "mode")? & 0o7777) as u16,
@@ -238,26 +115,65 @@ impl<R: Read> Reader<R> {
             major: device(f::MAJOR, "device")?,
             minor: device(f::MINOR, "device")?,
             size: if kind == EntryType::File { size } else { 0 },
+            runs: None,
             xattrs: pax.xattrs,
             offset: at,
             path,
         };
+        let map = if old { Some(self.old_map(block)?) } else { pax.sparse };
         self.left = size;
         self.pad = (size.next_multiple_of(BLOCK as u64) - size) as usize;
+        if let (Some(map), EntryType::File) = (map, kind) {
+            self.sparse(map, &mut entry)?;
+        }
         Ok(entry)
     }
 
-    fn kind_of(&self, flag: u8, path: &[u8], sparse: bool, at: u64) -> Result<EntryType, TarError> {
+    /// The runs of a file in GNU's old format: in the header, and in blocks behind it.
+    fn old_map(&mut self, header: &[u8; BLOCK]) -> Result<Sparse, TarError> {
+        let at = self.at;
+        let bad = || TarError::Field { at, field: "sparse" };
+        let (mut map, mut more) = Sparse::of_header(header).ok_or_else(bad)?;
+        while more {
+            let mut block = [0; BLOCK];
+            self.fill(&mut block, || "within a list of holes".to_owned())?;
+            more = map.add_block(&block).ok_or_else(bad)?;
+            self.allow(map.runs(), self.limits.runs, at)?;
+        }
+        Ok(map)
+    }
+
+    /// Reads the runs that stand before the data (version 1.0), checks them, and says so in `entry`.
+    fn sparse(&mut self, mut map: Sparse, entry: &mut Entry) -> Result<(), TarError> {
+        let damaged = |path: &str| TarError::Sparse { at: entry.offset, path: path.to_owned() };
+        if map.is_before_data() {
+            let max = self.limits.runs.max;
+            match map.read(&mut *self, max) {
+                Ok(Some(())) => {}
+                Err(source) if self.left > 0 => return Err(self.sort(source)),
+                _ => return Err(damaged(&self.name)),
+            }
+        }
+        self.allow(map.runs(), self.limits.runs, entry.offset)?;
+        self.allow(map.size(), self.limits.sparse, entry.offset)?;
+        entry.size = map.size();
+        entry.runs = Some(map.checked(self.left).ok_or_else(|| damaged(&self.name))?);
+        if let Some(name) = map.name {
+            entry.path = name;
+        }
+        Ok(())
+    }
+
+    fn kind_of(&self, flag: u8, path: &[u8], at: u64) -> Result<EntryType, TarError> {
         Ok(match flag {
-            _ if sparse => return Err(self.unsupported(b'S', at)),
             // The seventh edition had no type for directories.
             b'0' | 0 | b'7' if path.ends_with(b"/") => EntryType::Directory,
-            b'0' | 0 | b'7' => EntryType::File,
+            b'0' | 0 | b'7' | sparse::TYPE => EntryType::File,
             b'1' => EntryType::Hardlink,
             b'2' => EntryType::Symlink,
             b'3' => EntryType::CharDevice,
             b'4' => EntryType::BlockDevice,
-            b'5' => EntryType::Directory,
+            b'5' | b'D' => EntryType::Directory,
             b'6' => EntryType::Fifo,
             other => return Err(self.unsupported(other, at)),
         })

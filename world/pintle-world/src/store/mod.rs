@@ -4,12 +4,14 @@
 //! opaque here: the package format writes it, checked by length and digest when it is read. A pack is named by the
 //! digest of what was unpacked, so it never changes; whoever unpacks the same package twice makes the same bytes.
 //!
-//! Packs are not synced to the disk: they can be made again, and what a power cut took shows as a wrong length of the
-//! pack or a wrong digest of the index, upon which the pack counts as absent.
+//! Packs are not synced to the disk: they can be made again. What a power cut took shows as a wrong length of the pack
+//! or a wrong digest of the index, upon which the pack counts as absent; or in the digests of its files, which whoever
+//! knows them compares unless [`Pack::vouched`] says that this was done.
 
 mod pack;
 mod sink;
 mod sources;
+mod vouched;
 
 pub use pack::{PACK_ALIGN, Pack, PackWriter};
 pub use sink::FileSink;
@@ -21,6 +23,7 @@ use sources::Sources;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use vouched::Vouched;
 
 /// Unpack format of packs that hold derived bytes; those of packages count from 1.
 const DERIVED_FORMAT: u32 = 0;
@@ -56,6 +59,7 @@ pub enum StoreError {
 pub struct Store {
     cache: Cache,
     sources: Sources,
+    vouched: Vouched,
 }
 
 impl Store {
@@ -63,7 +67,8 @@ impl Store {
     #[must_use]
     pub fn open(cache: &Cache) -> Self {
         pack::sweep(&cache.partial_folder());
-        Self { cache: cache.clone(), sources: Sources::default() }
+        let vouched = Vouched::open(cache.root().join("vouched"));
+        Self { cache: cache.clone(), sources: Sources::default(), vouched }
     }
 
     /// The pack made from the blob `digest` by unpack format `format`; `None` when there is none that is whole.
@@ -72,9 +77,21 @@ impl Store {
     /// [`StoreError::Read`] when it exists but cannot be read.
     pub fn open_pack(&self, digest: &Digest, format: u32) -> Result<Option<Pack>, StoreError> {
         let base = self.cache.pack(digest, format);
-        let Some((len, index)) = pack::load(&base)? else { return Ok(None) };
-        let source = self.sources.add(base.with_extension("pack"), Some(len));
-        Ok(Some(Pack { source, index }))
+        let Some((metadata, index)) = pack::load(&base)? else { return Ok(None) };
+        let source = self.sources.add(base.with_extension("pack"), Some(metadata.len()));
+        let vouched = self.vouched.has(digest, format, &metadata);
+        Ok(Some(Pack { source, index, vouched }))
+    }
+
+    /// The folder for what is not complete.
+    #[must_use]
+    pub fn scratch(&self) -> PathBuf {
+        self.cache.partial_folder()
+    }
+
+    /// Notes that the pack of `digest` was compared with the digests of its files, and is whole.
+    pub fn vouch(&self, digest: &Digest, format: u32) {
+        self.vouched.add(digest, format, &self.cache.pack(digest, format).with_extension("pack"));
     }
 
     /// Starts the pack of the blob `digest`. Nothing is visible before [`PackWriter::finish`].
@@ -82,7 +99,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub fn create_pack(&self, digest: &Digest, format: u32) -> Result<PackWriter<'_>, StoreError> {
-        PackWriter::create(self, self.cache.pack(digest, format))
+        PackWriter::create(self, (*digest, format))
     }
 
     /// Makes a host file readable as a source. The file must not change while it is in use.
@@ -109,6 +126,11 @@ impl Store {
     pub fn file(&self, source: SourceId) -> io::Result<Arc<std::fs::File>> {
         self.sources.file(source)
     }
+}
+
+/// As [`pack::scratch`].
+pub(crate) fn scratch(store: &Store) -> io::Result<tempfile::NamedTempFile> {
+    pack::scratch(&store.cache)
 }
 
 impl Contents for Store {

@@ -32,7 +32,7 @@ macro_rules! targets {
     ($($name:ident $path:literal)*) => {
         $(
             #[path = $path]
-            #[allow(unused_attributes, reason = "`no_main` is for the fuzzer's programs")]
+            #[allow(unused_attributes, unused_imports, reason = "`no_main` and the import are for the fuzzer's programs")]
             mod $name;
         )*
 

@@ -109,7 +109,9 @@ pub enum Error {
         name: String,
     },
     /// Attributes beyond what inode and one block hold.
-    #[error("{path}: extended attributes take {bytes} bytes, ext4 has room for {room}")]
+    #[error(
+        "{path}: extended attributes take {bytes} bytes, ext4 has room for {room}: 88 in the inode, 4060 in a block"
+    )]
     XattrsTooLarge {
         /// The inode.
         path: TreePath,

@@ -61,7 +61,7 @@ fn inodes_that_ext4_cannot_store() {
     assert_snapshot!(refused_inode(Kind::CharDevice { major: 4096, minor: 0 }, 0, &[]), @"/a/b: device 4096:0 is beyond 4095:1048575");
     assert_snapshot!(refused_inode(directory(), 0, &[("btrfs.compression", b"zstd")]), @"/a/b: extended attribute `btrfs.compression` cannot be stored: ext4 knows user.*, trusted.*, security.* and POSIX ACLs, of up to 255 bytes");
     assert_snapshot!(refused_inode(file(""), 0, &[("system.posix_acl_access", b"rwx")]), @"/a/b: extended attribute `system.posix_acl_access` is not a well-formed POSIX ACL");
-    assert_snapshot!(refused_inode(file(""), 0, &[("user.a", &[0; 5000])]), @"/a/b: extended attributes take 5020 bytes, ext4 has room for 4148");
+    assert_snapshot!(refused_inode(file(""), 0, &[("user.a", &[0; 5000])]), @"/a/b: extended attributes take 5020 bytes, ext4 has room for 4148: 88 in the inode, 4060 in a block");
 }
 
 #[test]

@@ -2,11 +2,13 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use pintle_model::Limit;
 use pintle_package::tar::{Limits, Reader};
 use std::io;
 
 fuzz_target!(|data: &[u8]| {
-    let mut archive = Reader::new(data, Limits::default());
+    let limits = Limits { runs: Limit::new(1 << 12, "runs"), ..Limits::default() };
+    let mut archive = Reader::new(data, limits);
     while let Ok(Some(entry)) = archive.next_entry() {
         let Ok(read) = io::copy(&mut archive, &mut io::sink()) else { return };
         if let Some(runs) = entry.runs {

@@ -54,6 +54,9 @@ pub enum TarTreeError {
 /// Members of one archive, to bound memory: a member costs about 500 bytes.
 const MEMBERS: Limit = Limit::new(4_000_000, "members in one archive");
 
+/// Runs of data in one sparse member, to bound memory: a run costs 16 bytes, and 40 more in the tree.
+const RUNS: Limit = Limit::new(1 << 20, "runs of data in one sparse file");
+
 /// Bytes moved at once.
 const CHUNK: usize = 128 << 10;
 
@@ -64,7 +67,7 @@ const CHUNK: usize = 128 << 10;
 /// [`TarTreeError`].
 pub(crate) fn read(from: impl Read, name: &str, spool: &mut Spool) -> Result<Tree, TarTreeError> {
     let tar = |source| TarTreeError::Tar { name: name.to_owned(), source };
-    let mut reader = Reader::new(from, Limits::default());
+    let mut reader = Reader::new(from, Limits { runs: RUNS, ..Limits::default() });
     let mut tree = Tree::new();
     let mut members = 0;
     while let Some(entry) = reader.next_entry().map_err(tar)? {

@@ -64,6 +64,7 @@ targets! {
     lockfile "../../fuzz_targets/lockfile.rs"
     modinfo "../../fuzz_targets/modinfo.rs"
     module "../../fuzz_targets/module.rs"
+    oci "../../fuzz_targets/oci.rs"
     packages_index "../../fuzz_targets/packages_index.rs"
     pe "../../fuzz_targets/pe.rs"
     recipe "../../fuzz_targets/recipe.rs"

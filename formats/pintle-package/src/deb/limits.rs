@@ -25,12 +25,7 @@ const FREE: u64 = 64 << 20;
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            tar: tar::Limits {
-                size: Limit::new(16 << 30, "bytes in one file"),
-                // dpkg does not understand sparse files either.
-                runs: Limit::new(0, "sparse files"),
-                ..tar::Limits::default()
-            },
+            tar: tar::Limits { size: Limit::new(16 << 30, "bytes in one file"), ..tar::Limits::default() },
             control: Limit::new(64 << 20, "bytes of control files"),
             entries: Limit::new(2_000_000, "files in one package"),
             total: Limit::new(32 << 30, "bytes unpacked from one package"),

@@ -11,7 +11,8 @@ pub struct Limits {
     pub extension: Limit,
     /// Extended headers in a row before a member.
     pub extensions: Limit,
-    /// Runs of data in a sparse file, each of which is held in memory; with 0, sparse files are not understood.
+    /// Runs of data in a sparse file, each of which is held in memory. With 0, as by default, sparse files are not
+    /// understood: whoever allows them must look at [`Entry::runs`].
     pub runs: Limit,
     /// Length of a sparse file with its holes.
     pub sparse: Limit,
@@ -23,7 +24,7 @@ impl Default for Limits {
             size: Limit::new(64 << 30, "bytes in one file"),
             extension: Limit::new(1 << 20, "bytes in an extended header"),
             extensions: Limit::new(16, "extended headers for one file"),
-            runs: Limit::new(1 << 20, "runs of data in one sparse file"),
+            runs: Limit::new(0, "sparse files"),
             sparse: Limit::new(16 << 40, "bytes in one sparse file"),
         }
     }

@@ -357,7 +357,7 @@ fn the_command_line_is_wrong() {
     assert_snapshot!(toy.fails(toy.pintle().args(["lock", "-"]).stdin(fs::File::open(toy.definition().join("toy.json")).unwrap())), @"
     exit 2
     error: a definition from standard input has no place for a lock
-      next: pintle lock - --lock-file PATH
+      next: name one with --lock-file PATH
     ");
 }
 

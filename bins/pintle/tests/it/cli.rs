@@ -35,7 +35,7 @@ pub(crate) fn fed(command: &mut Command, input: &Path) -> Output {
     finish(command.stdin(fs::File::open(input).unwrap()))
 }
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "new",
     "check",
     "show",
@@ -48,6 +48,7 @@ const COMMANDS: [&str; 16] = [
     "vendor",
     "build",
     "size",
+    "recipe",
     "run",
     "ssh",
     "mkfs",

@@ -223,7 +223,7 @@ changed the lock:
   suite trixie 2026-09-12T07:55:41Z -> 2026-09-13T07:55:41Z
 + more 5
 
-note: the image has no kernel and will not boot by itself
+note: the image has no kernel and will not boot by itself; the formats `directory`, `tar` and `oci` hold its files without a disk
 note: root will not grow to the disk it is copied to: systemd-repart is missing (package systemd-repart)
 "#);
     assert_snapshot!(locked(&toy).join("\n"), @r#"

@@ -9,9 +9,11 @@ use pintle_package::deb::{self, Limits};
 
 fuzz_target!(|data: &[u8]| {
     // Small enough for a fuzzer's patience; the shape of the limits is the real one.
-    let mut limits = Limits::default();
-    limits.total = Limit::new(16 << 20, "bytes unpacked from one package");
-    limits.control = Limit::new(1 << 20, "bytes of control files");
+    let limits = Limits {
+        total: Limit::new(16 << 20, "bytes unpacked from one package"),
+        control: Limit::new(1 << 20, "bytes of control files"),
+        ..Limits::default()
+    };
     let mut pack = Pack::default();
     let Ok(unpacked) = deb::unpack(data, &limits, &mut pack) else { return };
     assert!(unpacked.entries.iter().all(|entry| TreePath::new(&entry.path).is_ok()));

@@ -6,7 +6,6 @@ use pintle_fs::vfat::read::{Limits, explore};
 use pintle_model::Limit;
 
 fuzz_target!(|data: &[u8]| {
-    let mut limits = Limits::default();
-    limits.names = Limit::new(1000, "names in one volume");
+    let limits = Limits { names: Limit::new(1000, "names in one volume"), ..Limits::default() };
     let _ = explore(data, limits);
 });

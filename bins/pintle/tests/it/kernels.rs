@@ -27,7 +27,7 @@ fn built() -> &'static Built {
         let own = take_out(&cloud, &both);
         let text = format!(
             "name = \"two\"\n[ssh]\n[base.kernel]\npackage = \"linux-image-amd64\"\ndefault = \"*deb13-amd64\"\n\
-             [base.kernel.own.\"{own}\"]\nimage = \"bzImage\"\nmodules = \"modules\"\n"
+             [base.kernel.own.\"{own}\"]\nimage = \"bzImage\"\nmodules = \"own-modules\"\n"
         );
         std::fs::write(both.join("system.toml"), text).unwrap();
         succeed(pintle().args(["build", "--output"]).arg(&out).arg(&both));
@@ -48,7 +48,7 @@ fn take_out(definition: &Path, folder: &Path) -> String {
     let unpacked = folder.join("unpacked");
     succeed(Command::new("dpkg-deb").arg("-x").arg(&blob).arg(&unpacked));
     std::fs::rename(unpacked.join(format!("boot/vmlinuz-{release}")), folder.join("bzImage")).unwrap();
-    let modules = folder.join("modules");
+    let modules = folder.join("own-modules");
     std::fs::rename(unpacked.join(format!("usr/lib/modules/{release}")), &modules).unwrap();
     succeed(Command::new("find").arg(&modules).args(["-name", "*.ko.xz", "-exec", "xz", "-d", "{}", "+"]));
     std::os::unix::fs::symlink("/home/me/linux", modules.join("build")).unwrap();

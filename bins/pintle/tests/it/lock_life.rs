@@ -352,12 +352,15 @@ build from it with: pintle build --locked --vendor kept
     let fewer = finish(&mut run(&toy, &["lock", "definition/toy.json", "--vendor", "kept"]));
     assert!(fewer.status.success());
     toy.define("../kept", &["web", "linux-image-toy"], json!({}));
-    assert_snapshot!(toy.fails(toy.build().args(["--vendor", "kept"])), @r#"
+    // How many downloads had begun differs from run to run.
+    let said = toy.fails(toy.build().args(["--vendor", "kept"]));
+    let said: Vec<&str> = said.lines().filter(|line| !line.contains(": not on ")).collect();
+    let said =
+        said.join("\n").replace("linux-image-6.1.0-9-toy", "KERNEL").replace("linux-image-toy", "KERNEL");
+    assert_snapshot!(said, @r#"
 exit 1
-  pool/main/l/linux-image-6.1.0-9-toy/linux-image-6.1.0-9-toy_6.1.9-1_amd64.deb: not on DIR/kept
-  pool/main/l/linux-image-toy/linux-image-toy_6.1.9-1_amd64.deb: not on DIR/kept
-error: cannot fetch package linux-image-6.1.0-9-toy 6.1.9-1 (suite trixie)
-  because: DIR/kept/pool/main/l/linux-image-6.1.0-9-toy/linux-image-6.1.0-9-toy_6.1.9-1_amd64.deb is not there
+error: cannot fetch package KERNEL 6.1.9-1 (suite trixie)
+  because: DIR/kept/pool/main/l/KERNEL/KERNEL_6.1.9-1_amd64.deb is not there
   next: the folder lacks a package of the lock: pintle vendor fills it where there is a network
 "#);
 

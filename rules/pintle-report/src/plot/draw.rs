@@ -119,7 +119,7 @@ fn draw_phase(out: &mut String, axis: &Axis, phase: &Phase, index: usize) {
     let (x, end) = (axis.x(phase.start), axis.x(phase.end));
     let width = (end - x - 1.5).max(1.5);
     let known = ["firmware", "boot loader", "kernel", "initrd", "system"];
-    let colour = known.iter().position(|name| *name == phase.name).unwrap_or(index % 5);
+    let colour = known.iter().position(|name| phase.name.starts_with(name)).unwrap_or(index % 5);
     let took = phase.end - phase.start;
     let _ = write!(
         out,

@@ -164,7 +164,9 @@ impl Base {
     fn phases(&self, manager: &Fields<'_>, finish: u64) -> Vec<Phase> {
         let mut marks: Vec<(&'static str, f64)> = Vec::new();
         if self.kernel > 0.0 {
-            marks.push(("firmware", 0.0));
+            // GRUB may start a kernel without a word: then nobody knows where the firmware ended.
+            let first = if self.loader.is_some() { "firmware" } else { "firmware and boot loader" };
+            marks.push((first, 0.0));
             marks.extend(self.loader.map(|loader| ("boot loader", loader)));
         }
         marks.push(("kernel", self.kernel));
@@ -224,6 +226,9 @@ mod tests {
         let boot = trace(said, "web", "BIOS", outside, &Limits::default()).unwrap();
         assert_eq!(boot.phases.len(), 3);
         assert_eq!(boot.finished, 3.0);
+        let silent =
+            trace(said, "web", "BIOS", Outside { loader: None, ..outside }, &Limits::default()).unwrap();
+        assert_eq!(silent.phases[0].name, "firmware and boot loader");
         let busy = trace("Id=a\n", "web", "BIOS", outside, &Limits::default());
         insta::assert_snapshot!(busy.unwrap_err(), @"the machine did not say when its boot was finished: is systemd still busy?");
     }

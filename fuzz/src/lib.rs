@@ -4,9 +4,10 @@ use arbitrary::{Arbitrary, Result, Unstructured};
 use pintle_assemble::accounts::{allocate, needs};
 use pintle_assemble::{Package, Recipes};
 use pintle_model::{
-    Attrs, Blob, Contents, Digest, Kind, LockedPackage, Origin, SourceId, System, Timestamp, Tree, TreePath,
+    Attrs, Blob, Contents, Digest, Kind, LockedPackage, Origin, PackSink, SourceId, System, Timestamp, Tree,
+    TreePath,
 };
-use pintle_package::{EntryKind, FileEntry, PackSink, UnpackedDeb};
+use pintle_package::{EntryKind, FileEntry, UnpackedDeb};
 use std::collections::BTreeMap;
 use std::io;
 

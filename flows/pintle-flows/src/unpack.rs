@@ -2,9 +2,9 @@
 
 use crate::supply::{CONNECTIONS, Supply};
 use crate::vouch;
-use pintle_model::{LockedPackage, SourceId, Verified};
+use pintle_model::{LockedPackage, PackSink, SourceId, Verified};
 use pintle_package::deb::{self, DebError, Limits};
-use pintle_package::{PackSink, UNPACK_FORMAT, UnpackedDeb};
+use pintle_package::{UNPACK_FORMAT, UnpackedDeb};
 use pintle_world::atomic::AtomicError;
 use pintle_world::fetch::{FetchError, Job, Place};
 use pintle_world::store::StoreError;

@@ -11,4 +11,4 @@ pub mod oci;
 pub mod tar;
 mod unpacked;
 
-pub use unpacked::{BadIndex, ControlFiles, EntryKind, FileEntry, PackSink, UNPACK_FORMAT, UnpackedDeb};
+pub use unpacked::{BadIndex, ControlFiles, EntryKind, FileEntry, UNPACK_FORMAT, UnpackedDeb};

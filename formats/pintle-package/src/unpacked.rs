@@ -3,7 +3,6 @@
 use pintle_model::Digest;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io;
 
 /// Version of [`UnpackedDeb`]'s stored form and of what unpacking does to the bytes. Raise it with either: stores
 /// keep packs of different versions apart.
@@ -92,21 +91,6 @@ pub enum EntryKind {
     },
     /// A named pipe.
     Fifo,
-}
-
-/// Where unpacking puts file bytes: the pack being written.
-pub trait PackSink {
-    /// Starts a file at the next multiple of 4096 and returns its offset.
-    ///
-    /// # Errors
-    /// Of the store.
-    fn begin(&mut self) -> io::Result<u64>;
-
-    /// Appends to the file begun last.
-    ///
-    /// # Errors
-    /// Of the store.
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
 }
 
 /// A stored index cannot be read.

@@ -187,7 +187,7 @@ fn headers_that_are_not_understood() {
 #[test]
 fn a_full_disk_is_told_apart_from_a_bad_package() {
     struct Full;
-    impl pintle_package::PackSink for Full {
+    impl pintle_model::PackSink for Full {
         fn begin(&mut self) -> std::io::Result<u64> {
             Ok(0)
         }

@@ -10,6 +10,7 @@ mod inode;
 mod limits;
 mod lock;
 mod output;
+mod pack;
 mod path;
 mod printable;
 mod service;
@@ -30,6 +31,7 @@ pub use lock::{
     LOCK_SCHEMA, Lock, LockedGroup, LockedPackage, LockedSuite, LockedUser, PackageRole, SuiteTag,
 };
 pub use output::{DiskEncoding, Encoding, OutputFormat, Platform, TreeEncoding};
+pub use pack::PackSink;
 pub use path::{BadPath, NAME_MAX, PATH_MAX, TreePath};
 pub use printable::printable;
 pub use service::{Command, Ready, Restart, Sandbox, Service, StateDirectory};

@@ -4,8 +4,8 @@ use super::modules::{compressed_module, reader as module_reader};
 use super::{DebError, Limits, Tar, checked_path};
 use crate::compress::Compression;
 use crate::tar::{Entry, EntryType};
-use crate::{EntryKind, FileEntry, PackSink};
-use pintle_model::{Hasher, PATH_MAX, TreePath};
+use crate::{EntryKind, FileEntry};
+use pintle_model::{Hasher, PATH_MAX, PackSink, TreePath};
 use std::collections::HashMap;
 use std::io::{self, Read};
 

@@ -15,10 +15,10 @@ pub use limits::Limits;
 use crate::ar::{self, Member};
 use crate::compress::Compression;
 use crate::tar::{self, EntryType};
-use crate::{ControlFiles, PackSink, UnpackedDeb};
+use crate::{ControlFiles, UnpackedDeb};
 use error::Place;
 use limits::Budget;
-use pintle_model::TreePath;
+use pintle_model::{PackSink, TreePath};
 use std::io::Read;
 
 /// Unpacks a .deb: control files into memory, the bytes of files into `pack`.

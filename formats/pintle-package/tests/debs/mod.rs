@@ -2,8 +2,9 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+use pintle_model::PackSink;
+use pintle_package::UnpackedDeb;
 use pintle_package::deb::{DebError, Limits, unpack};
-use pintle_package::{PackSink, UnpackedDeb};
 use std::io;
 use std::path::Path;
 use std::process::Command;

@@ -1,0 +1,18 @@
+//! Nix archives (Nix manual, "Nix Archive (NAR) format"): one file, link or directory with everything below it, in
+//! exactly one form, so that its digest names the content.
+//!
+//! An archive holds names, bytes, link targets and whether a file is executable; no owner, time or other mode.
+
+mod error;
+mod format;
+mod read;
+mod unpack;
+mod unpacked;
+mod write;
+
+pub use error::{NameFault, NarError};
+pub use read::{Limits, Node, NodeKind, Reader};
+pub use unpack::unpack;
+pub use unpacked::{BadIndex, FILE_MODE, NarEntry, NarKind, PROGRAM_MODE, UNPACK_FORMAT, UnpackedNar};
+pub(crate) use write::write_with;
+pub use write::{WriteError, hash, size, write, write_to};

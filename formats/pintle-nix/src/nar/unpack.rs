@@ -1,0 +1,78 @@
+use super::error::{Inside, NarError};
+use super::read::{Limits, NodeKind, Reader};
+use super::unpacked::{NarEntry, NarKind, UnpackedNar};
+use pintle_model::{Hashed, Hasher, PackSink};
+use std::io::{self, Read};
+
+/// File bytes moved at once.
+const CHUNK: usize = 128 << 10;
+
+/// Unpacks an archive: the bytes of files into `pack`, names and attributes into the index. Hashes the whole archive
+/// on the way; nothing that came out is to be believed before [`Hashed`] was compared
+/// ([`pintle_model::Verified::new`], or [`crate::Trusted::unpack`], which does both).
+///
+/// Nothing is extracted onto a file system, so no link is ever followed.
+///
+/// # Errors
+/// [`NarError`] names offset and path. `pack` holds garbage then.
+pub fn unpack(
+    archive: impl Read,
+    limits: &Limits,
+    pack: &mut dyn PackSink,
+) -> Result<(UnpackedNar, Hashed), NarError> {
+    let hashing = Hashing { inner: archive, hasher: Hasher::new() };
+    let mut reader = Reader::new(hashing, *limits);
+    let mut entries = Vec::new();
+    let mut buffer = vec![0; CHUNK];
+    while let Some(node) = reader.next_node()? {
+        let kind = match node.kind {
+            NodeKind::Directory => NarKind::Directory,
+            NodeKind::Symlink(target) => NarKind::Symlink(target),
+            NodeKind::File { executable, .. } => {
+                let (offset, hashed) = copy(&mut reader, &node.path, &mut buffer, pack)?;
+                NarKind::File { executable, offset, len: hashed.len(), digest: hashed.digest() }
+            }
+        };
+        entries.push(NarEntry { path: node.path, kind });
+    }
+    let hashed = reader.into_inner().hasher.finish();
+    Ok((UnpackedNar { entries }, hashed))
+}
+
+/// Copies the current file into `pack`: offset there (0 for an empty file), digest and length.
+fn copy<R: Read>(
+    reader: &mut Reader<R>,
+    path: &[u8],
+    buffer: &mut [u8],
+    pack: &mut dyn PackSink,
+) -> Result<(u64, Hashed), NarError> {
+    let keep = |source| NarError::Store { path: Inside::new(path), source };
+    let mut hasher = Hasher::new();
+    let mut offset = 0;
+    loop {
+        let n = match reader.read(buffer) {
+            Ok(0) => return Ok((offset, hasher.finish())),
+            Ok(n) => n,
+            Err(source) => return Err(reader.sort(source)),
+        };
+        if hasher.is_empty() {
+            offset = pack.begin().map_err(keep)?;
+        }
+        hasher.update(&buffer[..n]);
+        pack.append(&buffer[..n]).map_err(keep)?;
+    }
+}
+
+/// Hashes what passes.
+struct Hashing<R> {
+    inner: R,
+    hasher: Hasher,
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(out)?;
+        self.hasher.update(&out[..n]);
+        Ok(n)
+    }
+}

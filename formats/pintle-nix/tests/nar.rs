@@ -75,7 +75,7 @@ fn a_tree_comes_back() {
     assert_eq!(again(&bytes), bytes);
     let unpacked = unpacked(&bytes).unwrap();
     let paths: Vec<_> = unpacked.entries.iter().map(|entry| entry.path.escape_ascii().to_string()).collect();
-    insta::assert_snapshot!(paths.join(" "), @r#" bin bin/ nine\n bin/bash bin/eight bin/empty bin/sh bin-dash empty link sparse z z/z z/z/z z/z/z/z"#);
+    insta::assert_snapshot!(paths.join(" "), @r" bin bin/ nine\n bin/bash bin/eight bin/empty bin/sh bin-dash empty link sparse z z/z z/z/z z/z/z/z");
     for entry in &unpacked.entries {
         assert_eq!(unpacked.get(&entry.path), Some(entry));
     }
@@ -159,7 +159,7 @@ fn a_listing_says_where_everything_is() {
     let origin = tree.origin(pintle_model::Origin::Nobody);
     let odd = TreePath::new(b"odd\xff").unwrap();
     tree.add(&odd, file(b""), pintle_model::Attrs::root(0o444), origin).unwrap();
-    insta::assert_snapshot!(Listing::of(&tree, &TreePath::root()).unwrap_err(), @r#"/odd\xff has a name or target that is not UTF-8: a listing cannot hold it"#);
+    insta::assert_snapshot!(Listing::of(&tree, &TreePath::root()).unwrap_err(), @r"/odd\xff has a name or target that is not UTF-8: a listing cannot hold it");
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn names_that_lead_elsewhere() {
     }
     insta::assert_snapshot!(refused(&directory(&[("..", FILE)])), @"/ at byte 128: the name `..` leads elsewhere");
     insta::assert_snapshot!(refused(&directory(&[("", FILE)])), @"/ at byte 128: the name `` is empty");
-    insta::assert_snapshot!(refused(&directory(&[("a\0\x1b", FILE)])), @r#"/ at byte 128: the name `a\x00\x1b` holds a NUL byte"#);
+    insta::assert_snapshot!(refused(&directory(&[("a\0\x1b", FILE)])), @r"/ at byte 128: the name `a\x00\x1b` holds a NUL byte");
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn words_that_do_not_belong() {
     insta::assert_snapshot!(with(&[b"(", b"type", b"directory", b"name"]), @"/ at byte 80: `name` stands where `entry` or `)` belongs");
     insta::assert_snapshot!(with(&[b"(", b"type", &[b'x'; 300]]), @"/ at byte 56: a string of 300 bytes stands where `regular`, `symlink` or `directory` belongs");
     insta::assert_snapshot!(with(&[b"(", b"type", b"regular", b"contents", b"a", b"entry"]), @"/ at byte 104: `entry` stands where `)` belongs");
-    insta::assert_snapshot!(with(&[b"(", b"type", b"directory", b"entry", b"(", b"name", b"a\nb", b"node", b"x"]), @r#"/a\nb at byte 160: `x` stands where `(` belongs"#);
+    insta::assert_snapshot!(with(&[b"(", b"type", b"directory", b"entry", b"(", b"name", b"a\nb", b"node", b"x"]), @r"/a\nb at byte 160: `x` stands where `(` belongs");
 }
 
 #[test]

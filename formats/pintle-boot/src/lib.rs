@@ -1,5 +1,6 @@
-//! Boot artefacts as bytes: unified kernel images, GRUB's BIOS images, boot loader entries.
+//! Boot artefacts as bytes: unified kernel images, GRUB's BIOS images, boot loader entries, bootspec.
 
+pub mod bootspec;
 pub mod cmdline;
 pub mod grub;
 pub mod loader;

@@ -8,6 +8,7 @@ pub mod base32;
 pub mod cache_info;
 pub mod compress;
 pub mod content_address;
+pub mod database;
 pub mod hash;
 pub mod listing;
 pub mod nar;

@@ -101,7 +101,7 @@ fn every_signed_fact_counts() {
     let changes: [fn(&mut PathInfo); 4] = [
         |info| info.nar_hash = Digest::of(b"other"),
         |info| info.nar_size += 8,
-        |info| drop(info.references.insert(path('3', "more"))),
+        |info| info.references.extend([path('3', "more")]),
         |info| info.references.clear(),
     ];
     for change in changes {

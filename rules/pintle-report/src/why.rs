@@ -100,8 +100,16 @@ impl Graph {
                 (control.get("Essential") == Some("yes")).then_some(Reason::Essential)
             })
             .collect();
-        let mut graph = Self { names, strong, weak, reached: vec![None; roots.len()], roots };
+        let mut graph = Self { names: names.clone(), strong, weak, reached: vec![None; roots.len()], roots };
         graph.reached = graph.reach(None);
+        if !debian.recommends && graph.reached.contains(&None) {
+            // What nothing depends on is there by a recommendation that counts as a need.
+            graph.weak = edges(&["Recommends"]);
+            for targets in &mut graph.weak {
+                targets.retain(|target| graph.reached[*target].is_none());
+            }
+            graph.reached = graph.reach(None);
+        }
         graph
     }
 

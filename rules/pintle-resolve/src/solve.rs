@@ -19,6 +19,9 @@ pub struct Request {
     pub boot: Vec<PackageSpec>,
     /// Install Recommends too, as far as they can be.
     pub recommends: bool,
+    /// Recommends that count as needs, whether or not the others are installed: names by the package that recommends
+    /// them. Recipes say so where a package does not work as it comes without another.
+    pub needed: BTreeMap<String, BTreeSet<String>>,
     /// Install all essential packages too.
     pub essential: bool,
     /// Names that win over other alternatives of a dependency, whatever their order: the packages of the previous
@@ -178,7 +181,7 @@ pub fn solve<'a>(universe: &Universe<'a>, request: &Request) -> Result<Solution<
         return Err(Unsolvable::Request(problems));
     }
     let preferred = request.prefer.iter().filter_map(|name| universe.find(name)).collect();
-    let mut view = View::new(universe, pins, preferred);
+    let mut view = View::new(universe, pins, preferred, &request.needed);
     let roots = Roots {
         essential: if request.essential { essential(&view) } else { Vec::new() },
         asked: wanted.iter().map(|want| want.id).collect(),

@@ -13,6 +13,8 @@ pub(crate) struct View<'u, 'a> {
     /// Names provided by versions that are pinned or kept.
     other_providers: ExtraProviders<'a>,
     preferred: BTreeSet<PackageId>,
+    /// Recommends that count as needs.
+    needed: &'u BTreeMap<String, BTreeSet<String>>,
 }
 
 /// Pin priority of suites that packages are taken from without being asked (apt_preferences(5)).
@@ -23,9 +25,10 @@ impl<'u, 'a> View<'u, 'a> {
         universe: &'u Universe<'a>,
         pins: BTreeMap<PackageId, Offer<'a>>,
         preferred: BTreeSet<PackageId>,
+        needed: &'u BTreeMap<String, BTreeSet<String>>,
     ) -> Self {
         let kept = BTreeMap::new();
-        let mut view = Self { universe, pins, kept, other_providers: BTreeMap::new(), preferred };
+        let mut view = Self { universe, pins, kept, other_providers: BTreeMap::new(), preferred, needed };
         view.carry_pins();
         view.find_providers();
         view
@@ -160,10 +163,16 @@ impl<'u, 'a> View<'u, 'a> {
         ids
     }
 
-    /// What a package needs: `Pre-Depends`, then `Depends`.
-    pub(crate) fn needs(&self, id: PackageId) -> impl Iterator<Item = Group<'a>> + use<'a> {
+    /// What a package needs: `Pre-Depends`, then `Depends`, then what of `Recommends` counts as a need.
+    pub(crate) fn needs(&self, id: PackageId) -> impl Iterator<Item = Group<'a>> + use<'u, 'a> {
         let record = self.offer(id).record;
-        record.pre_depends.groups().chain(record.depends.groups())
+        let needed = self.needed.get(record.name);
+        let recommended = needed.map(|names| {
+            let counts =
+                |group: &Group<'_>| group.alternatives().any(|relation| names.contains(relation.name));
+            record.recommends.groups().filter(counts)
+        });
+        record.pre_depends.groups().chain(record.depends.groups()).chain(recommended.into_iter().flatten())
     }
 
     /// What a package cannot be together with, each with the words of the field. A package may provide what it

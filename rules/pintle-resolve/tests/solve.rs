@@ -6,6 +6,7 @@ use pintle_package::control::Limits;
 use pintle_package::control::index;
 use pintle_resolve::{Request, SuiteIndex, Universe, solve};
 use pintle_testkit::archive::{Archive, toy};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Suites by name and pin priority.
 type Suites<'a> = [(&'a str, u16, Archive)];
@@ -247,6 +248,31 @@ b 1
 c 1
 e 1
 "#);
+}
+
+#[test]
+fn a_recommendation_that_counts_as_a_need_is_one() {
+    let archive = toy()
+        .package("a 1 recommends: b | c, d")
+        .package("b 1 depends: e; conflicts: f")
+        .package("c 1")
+        .package("d 1")
+        .package("e 1")
+        .package("f 1");
+    let needed = |by: &str, name: &str| BTreeMap::from([(by.to_owned(), BTreeSet::from([name.to_owned()]))]);
+    let with = |packages: &str| Request { needed: needed("a", "c"), ..request(packages) };
+    insta::assert_snapshot!(answer(&[("trixie", 500, archive.clone())], &with("a")), @r#"
+a 1
+b 1
+e 1
+"#);
+    insta::assert_snapshot!(answer(&[("trixie", 500, archive.clone())], &with("a f")), @r#"
+a 1
+c 1
+f 1
+"#);
+    let of_another = Request { needed: needed("d", "c"), ..request("a") };
+    insta::assert_snapshot!(answer(&[("trixie", 500, archive)], &of_another), @"a 1");
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod outputs;
 mod recipe;
 mod reports;
 mod reproducible;
+mod servers_boot;
 mod services;
 mod slim;
 mod torture;

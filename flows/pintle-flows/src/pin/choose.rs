@@ -5,6 +5,7 @@ use crate::archive::{self, VerifiedSuite};
 use crate::definition::Definition;
 use crate::supply::Supply;
 use crate::unpack::{UnpackError, Unpacked, unpack};
+use pintle_assemble::Recipes;
 use pintle_model::{Digest, LOCK_SCHEMA, Lock, LockedPackage, Source};
 use pintle_package::control::Limits;
 use pintle_package::control::index::{self, PackageRecord};
@@ -32,11 +33,13 @@ pub(crate) struct Wanted<'a> {
     pub(crate) digest: Digest,
     /// The old lock.
     pub(crate) old: Option<&'a Lock>,
+    /// What recipes say of recommendations.
+    pub(crate) recipes: &'a Recipes,
 }
 
 /// Asks the archive and solves. What was locked before wins over other alternatives of a dependency.
 pub(crate) fn choose(wanted: &Wanted<'_>, moves: Moves<'_>, supply: &Supply<'_>) -> Result<Lock, PinError> {
-    let Wanted { definition, boot, digest, old } = *wanted;
+    let Wanted { definition, boot, digest, old, recipes } = *wanted;
     let system = definition.system();
     let Source::Debian(debian) = &system.source;
     let known = old.map_or(&[][..], |old| &old.suites[..]);
@@ -66,6 +69,7 @@ pub(crate) fn choose(wanted: &Wanted<'_>, moves: Moves<'_>, supply: &Supply<'_>)
         packages,
         boot: specs(boot)?,
         recommends: debian.recommends,
+        needed: recipes.recommends(),
         essential: true,
         prefer: old.map(|old| old.packages.iter().map(|p| p.name.clone()).collect()).unwrap_or_default(),
         keep: kept.digests,
@@ -91,6 +95,7 @@ pub(crate) fn choose(wanted: &Wanted<'_>, moves: Moves<'_>, supply: &Supply<'_>)
 pub(crate) fn choose_each(
     definition: &Definition,
     names: &[String],
+    recipes: &Recipes,
     supply: &Supply<'_>,
 ) -> Result<Vec<Result<Lock, String>>, PinError> {
     let system = definition.system();
@@ -109,7 +114,8 @@ pub(crate) fn choose_each(
     let universe = Universe::new(system.arch, &indices)?;
     let one = |name: &String| {
         let packages = vec![name.parse()?];
-        let request = Request { packages, essential: true, ..Request::default() };
+        let needed = recipes.recommends();
+        let request = Request { packages, needed, essential: true, ..Request::default() };
         Ok(match solve(&universe, &request) {
             Err(error) => Err(error.to_string()),
             Ok(solution) => Ok(Lock {

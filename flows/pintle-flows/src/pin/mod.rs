@@ -194,7 +194,7 @@ pub(crate) fn make(
     let system = definition.system();
     let boot = boot(system);
     let digest = request_digest(system, &boot);
-    let wanted = Wanted { definition, boot: &boot, digest, old };
+    let wanted = Wanted { definition, boot: &boot, digest, old, recipes };
     let mut lock = choose(&wanted, moves, supply)?;
     let packages = packages(definition, &lock, supply)?;
     number(&mut lock, system, &packages, old, recipes, supply)?;

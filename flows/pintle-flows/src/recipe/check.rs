@@ -70,7 +70,7 @@ pub fn check(
     recipes: &Recipes,
     supply: &Supply<'_>,
 ) -> Result<Checked, RecipeFlowError> {
-    let (lock, locked) = lock(definition, lock_file, supply)?;
+    let (lock, locked) = lock(definition, lock_file, recipes, supply)?;
     let packages = pin::packages(definition, &lock, supply)?;
     let installed = installed(&packages);
     let surveyed =
@@ -82,6 +82,7 @@ pub fn check(
 fn lock(
     definition: &Definition,
     lock_file: Option<&Path>,
+    recipes: &Recipes,
     supply: &Supply<'_>,
 ) -> Result<(Lock, bool), RecipeFlowError> {
     let old = lock_file.map(pin::read).transpose()?.flatten().map(|(lock, _)| lock);
@@ -89,7 +90,7 @@ fn lock(
         Some(lock) if lock_answers(&lock, definition) => Ok((lock, true)),
         old => {
             let digest = Digest::of(b"check");
-            let wanted = Wanted { definition, boot: &[], digest, old: old.as_ref() };
+            let wanted = Wanted { definition, boot: &[], digest, old: old.as_ref(), recipes };
             Ok((choose(&wanted, Moves::Nothing, supply)?, false))
         }
     }

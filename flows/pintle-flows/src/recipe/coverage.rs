@@ -33,6 +33,8 @@ pub struct Missing {
     pub script: String,
     /// Whether there is a recipe for another version.
     pub outgrown: bool,
+    /// The lines that are not understood, and what they may concern.
+    pub text: String,
 }
 
 /// Solves for each of `names` by itself and surveys the scripts of the solution.
@@ -46,7 +48,7 @@ pub fn coverage(
     supply: &Supply<'_>,
     tell: &mut dyn FnMut(&Covered),
 ) -> Result<Vec<Covered>, RecipeFlowError> {
-    let locks = choose_each(definition, names, supply)?;
+    let locks = choose_each(definition, names, recipes, supply)?;
     let mut out = Vec::new();
     let mut known: BTreeMap<Digest, crate::unpack::Unpacked> = BTreeMap::new();
     for (name, lock) in names.iter().zip(locks) {
@@ -100,6 +102,7 @@ fn look(
         package: problem.package,
         script: problem.script,
         outgrown: problem.outgrown.is_some(),
+        text: problem.text,
     });
     Ok(Covered {
         package: name.to_owned(),

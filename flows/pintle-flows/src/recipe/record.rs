@@ -112,7 +112,7 @@ pub fn record(
     namespace::available()?;
     let definition = recording.definition.with_packages(recording.packages, &TOOLS);
     tell("choosing packages");
-    let packages = packages(recording, &definition, supply)?;
+    let packages = packages(recording, &definition, recipes, supply)?;
     let installed = installed(&packages);
     let surveyed = survey(&installed, recipes, &[], supply.store)
         .map_err(|error| RecipeFlowError::Survey(Box::new(error)))?;
@@ -179,11 +179,12 @@ fn file(definition: &Definition, package: &str) -> PathBuf {
 fn packages(
     recording: &Recording<'_>,
     definition: &Definition,
+    recipes: &Recipes,
     supply: &Supply<'_>,
 ) -> Result<Vec<Unpacked>, RecordFlowError> {
     let failed = |error: PinError| RecordFlowError::Recipe(error.into());
     let old = recording.lock_file.map(pin::read).transpose().map_err(failed)?.flatten().map(|(lock, _)| lock);
-    let wanted = Wanted { definition, boot: &[], digest: Digest::of(b"record"), old: old.as_ref() };
+    let wanted = Wanted { definition, boot: &[], digest: Digest::of(b"record"), old: old.as_ref(), recipes };
     // What is locked is recorded as it is locked.
     let chosen = choose(&wanted, Moves::Nothing, supply).map_err(failed)?;
     pin::packages(definition, &chosen, supply).map_err(failed)

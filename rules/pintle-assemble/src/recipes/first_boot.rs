@@ -29,8 +29,22 @@ pub(super) fn unit(item: &FirstBootItem) -> Result<[Effect; 2], BadRecipeReason>
     ])
 }
 
+/// What every service waits for by default (systemd.service(5), "Default Dependencies"), and what comes before that.
+const EARLY: [&str; 6] = [
+    "sysinit.target",
+    "basic.target",
+    "sockets.target",
+    "local-fs.target",
+    "systemd-tmpfiles-setup.service",
+    "systemd-sysusers.service",
+];
+
 fn text(item: &FirstBootItem) -> Result<String, BadRecipeReason> {
     let mut out = format!("[Unit]\nDescription={}\n", item.description);
+    if item.before.iter().any(|unit| EARLY.contains(&unit.as_str())) {
+        // With them it would wait for what waits for it, and systemd would start one of both at random.
+        out.push_str("DefaultDependencies=no\nConflicts=shutdown.target\nBefore=shutdown.target\n");
+    }
     let conditions = [
         ("ConditionPathExists=!", &item.unless),
         ("ConditionDirectoryNotEmpty=!", &item.unless_filled),
@@ -56,4 +70,21 @@ fn text(item: &FirstBootItem) -> Result<String, BadRecipeReason> {
     let by = if item.before.is_empty() { "multi-user.target".to_owned() } else { item.before.join(" ") };
     let _ = writeln!(out, "\n[Install]\nWantedBy={by}");
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_before_the_basic_system_does_not_wait_for_it() {
+        let item = |before: &str| {
+            let text = format!(
+                "name = \"x\"\ndescription = \"X\"\nrun = [\"/bin/true\"]\nafter = [\"local-fs.target\"]\nbefore = [\"{before}\"]"
+            );
+            super::text(&toml::from_str(&text).unwrap()).unwrap()
+        };
+        assert!(item("sysinit.target").contains("DefaultDependencies=no\n"));
+        assert!(!item("x.service").contains("DefaultDependencies"));
+    }
 }

@@ -15,6 +15,9 @@ pub struct Recipe {
     /// The scripts it was written for.
     #[serde(default, rename = "script")]
     pub scripts: Vec<KnownScript>,
+    /// Packages that it recommends and without which it does not work as it comes: they are installed with it.
+    #[serde(default)]
+    pub recommends: Vec<String>,
     /// Effects that Pintle makes by itself.
     #[serde(default)]
     pub native: Vec<Native>,

@@ -12,7 +12,7 @@ pub use format::{
 
 use crate::effect::{Attributes, Content, Effect, Presets};
 use include_dir::{Dir, include_dir};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 static SHIPPED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../recipes");
@@ -117,6 +117,14 @@ impl Recipes {
     #[must_use]
     pub fn get(&self, package: &str) -> Option<(&str, &Recipe)> {
         self.recipes.get(package).map(|(file, recipe)| (file.as_str(), recipe))
+    }
+
+    /// Packages that must come with another which only recommends them, by that other's name.
+    #[must_use]
+    pub fn recommends(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let names = |recipe: &Recipe| recipe.recommends.iter().cloned().collect::<BTreeSet<String>>();
+        let all = self.recipes.iter().map(|(package, (_, recipe))| (package.clone(), names(recipe)));
+        all.filter(|(_, names)| !names.is_empty()).collect()
     }
 
     /// Names of the packages (or patterns) that have a recipe.

@@ -149,7 +149,28 @@ impl<'a> Graph<'a> {
         let mut graph = Self { nodes, by_name, providers, edges: Vec::new(), roots: Vec::new() };
         graph.edges = (0..nodes.len()).map(|n| graph.edges_of(n, asked.recommends)).collect();
         graph.roots = graph.find_roots(asked);
+        if !asked.recommends {
+            graph.add_needed_recommendations();
+        }
         graph
+    }
+
+    /// What nothing depends on and nobody asked for is there by a recommendation that counts as a need.
+    fn add_needed_recommendations(&mut self) {
+        let mut reached: BTreeSet<usize> = BTreeSet::new();
+        let mut open: Vec<usize> = self.roots.iter().map(|(n, _)| *n).collect();
+        while let Some(n) = open.pop() {
+            if reached.insert(n) {
+                open.extend(self.edges[n].iter().map(|edge| edge.to));
+            }
+        }
+        if reached.len() < self.nodes.len() {
+            for n in 0..self.nodes.len() {
+                let mut edges = self.edges_of(n, true);
+                edges.retain(|edge| edge.step.field != "Recommends" || !reached.contains(&edge.to));
+                self.edges[n] = edges;
+            }
+        }
     }
 
     fn find_roots(&self, asked: &Asked) -> Vec<(usize, Root)> {

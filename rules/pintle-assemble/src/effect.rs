@@ -161,6 +161,19 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// The path of the file or folder that it is about.
+    pub(crate) fn path(&self) -> Option<&str> {
+        match self {
+            Self::Remove { path }
+            | Self::Change { path, .. }
+            | Self::ChangeAll { path, .. }
+            | Self::Mode { path, .. }
+            | Self::Capabilities { path, .. }
+            | Self::StatOverride { path, .. } => Some(path),
+            _ => self.makes(),
+        }
+    }
+
     /// The path that it makes.
     pub(crate) fn makes(&self) -> Option<&str> {
         match self {
@@ -197,7 +210,7 @@ pub struct AddUser {
 pub struct Attributes {
     /// User name.
     pub owner: Option<String>,
-    /// Group name.
+    /// Group name; `USER:` is that user's login group.
     pub group: Option<String>,
     /// Permission bits.
     pub mode: Option<u16>,

@@ -61,10 +61,11 @@ fn identity(path: &TreePath, blob: &Blob) -> Option<&'static str> {
     }
 }
 
-/// Documentation and test data of packages hold keys that everybody knows.
+/// Documentation and test data of packages hold keys that everybody knows; Perl modules have their manuals in them.
 fn is_sample(path: &TreePath) -> bool {
     let text = path.lossy();
     text.starts_with("usr/share/doc/")
+        || text.starts_with("usr/") && (text.ends_with(".pm") || text.ends_with(".pod"))
         || text.split('/').any(|name| matches!(name, "test" | "tests" | "testdata"))
 }
 

@@ -125,10 +125,22 @@ impl Accounts {
         found.ok_or_else(|| AssembleError::NoUser { by: by.to_owned(), name: name.to_owned() })
     }
 
-    /// A group by name or number.
+    /// A group by name or number; `USER:` is that user's login group.
     pub(crate) fn gid(&self, name: &str, by: &str) -> Result<u32, AssembleError> {
+        if let Some(user) = name.strip_suffix(':') {
+            return self.login_group(user, by);
+        }
         let found = self.gids.get(name).copied().or_else(|| name.parse().ok());
         found.ok_or_else(|| AssembleError::NoGroup { by: by.to_owned(), name: name.to_owned() })
+    }
+
+    fn login_group(&self, user: &str, by: &str) -> Result<u32, AssembleError> {
+        if let Some(need) = self.needs.users.get(user) {
+            return self.primary(need);
+        }
+        let base = self.needs.base.users.iter().find(|known| known.name == user);
+        base.map(|known| known.gid)
+            .ok_or_else(|| AssembleError::NoUser { by: by.to_owned(), name: user.to_owned() })
     }
 
     /// Primary group of a user.

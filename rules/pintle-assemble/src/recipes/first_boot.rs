@@ -74,8 +74,6 @@ fn text(item: &FirstBootItem) -> Result<String, BadRecipeReason> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn what_comes_before_the_basic_system_does_not_wait_for_it() {
         let item = |before: &str| {

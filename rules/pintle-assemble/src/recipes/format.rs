@@ -54,6 +54,9 @@ pub struct Recipe {
     /// Changes of owner, group and mode that dpkg remembers.
     #[serde(default, rename = "statoverride")]
     pub overrides: Vec<OverrideItem>,
+    /// Files that run with capabilities.
+    #[serde(default, rename = "capability")]
+    pub capabilities: Vec<CapabilityItem>,
     /// Candidates for generic names.
     #[serde(default, rename = "alternative")]
     pub alternatives: Vec<Alternative>,
@@ -282,6 +285,16 @@ pub struct OverrideItem {
     pub owner: String,
     /// Group.
     pub group: String,
+}
+
+/// A file that runs with capabilities.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CapabilityItem {
+    /// Absolute path.
+    pub path: String,
+    /// As setcap(8) takes them: `cap_net_raw+ep`.
+    pub capabilities: String,
 }
 
 /// A diversion.

@@ -6,8 +6,9 @@ mod format;
 
 pub use fingerprint::{difference, line_marks, normalise};
 pub use format::{
-    ApacheItem, ApacheKind, ChangeItem, DirectoryItem, DivertItem, EnableItem, FileItem, FirstBootItem,
-    GroupItem, KnownScript, LinkItem, MemberItem, Native, OverrideItem, PhpModuleItem, Recipe, UcfItem,
+    ApacheItem, ApacheKind, CapabilityItem, ChangeItem, DirectoryItem, DivertItem, EnableItem, FileItem,
+    FirstBootItem, GroupItem, KnownScript, LinkItem, MemberItem, Native, OverrideItem, PhpModuleItem, Recipe,
+    UcfItem,
 };
 
 use crate::effect::{Attributes, Content, Effect, Presets};
@@ -58,6 +59,9 @@ pub enum BadRecipeReason {
         "first-boot `{0}` needs a name of letters, digits, dots and dashes, and commands of one line each"
     )]
     FirstBoot(String),
+    /// Capabilities that setcap(8) would not take.
+    #[error("capabilities `{0}` are none that setcap(8) takes (`cap_net_raw+ep`)")]
+    Capability(String),
     /// Too many `*`.
     #[error("package `{0}` has more than one `*`")]
     Pattern(String),
@@ -174,6 +178,11 @@ impl Recipe {
             let mode = octal(Some(&item.mode))?.unwrap_or_default();
             let (owner, group) = (item.owner.clone(), item.group.clone());
             out.push(Effect::StatOverride { path: absolute(&item.path)?, owner, group, mode });
+        }
+        for item in &self.capabilities {
+            let value = crate::shell::capabilities(&item.capabilities)
+                .ok_or_else(|| BadRecipeReason::Capability(item.capabilities.clone()))?;
+            out.push(Effect::Capabilities { path: absolute(&item.path)?, value });
         }
         out.extend(self.alternatives.iter().cloned().map(Effect::Alternative));
         out.extend(self.enable.iter().map(|item| Effect::Enable {

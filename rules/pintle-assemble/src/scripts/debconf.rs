@@ -2,21 +2,27 @@
 //! (debconf-devel(7), "The templates file").
 
 use crate::input::Package;
+use crate::shell::{Context, Facts, Phase, settle};
 use std::collections::BTreeMap;
 
-/// Answers by question. Empty where the package's `config` script may give others.
-pub(crate) fn answers(package: &Package<'_>) -> BTreeMap<String, String> {
-    let files = &package.unpacked.control.files;
-    let changes = files.get("config").is_some_and(|bytes| {
-        let text = String::from_utf8_lossy(bytes);
-        // Commands of the protocol, as the shell library calls them; other languages are not looked into.
-        !super::is_shell(&text) || text.contains("db_set ") || text.contains("SET ")
-    });
-    if changes {
-        BTreeMap::new()
-    } else {
-        parse(package.unpacked.control.text("templates").unwrap_or_default())
+/// Answers by question: the templates' defaults, and what the package's `config` script makes of them. Empty where that
+/// script cannot be followed.
+pub(crate) fn answers(package: &Package<'_>, facts: &Facts) -> BTreeMap<String, String> {
+    let templates = parse(package.unpacked.control.text("templates").unwrap_or_default());
+    let Some(config) = package.unpacked.control.files.get("config") else { return templates };
+    let text = String::from_utf8_lossy(config);
+    // Commands of the protocol, as other languages and libraries say them, are not looked into.
+    if !super::is_shell(&text) || text.contains("SET ") {
+        return BTreeMap::new();
     }
+    let context = Context {
+        phase: Phase::Postinst,
+        package: &package.locked.name,
+        facts,
+        earlier: &[],
+        answers: &templates,
+    };
+    settle(&text, &context).unwrap_or_default()
 }
 
 fn parse(templates: &str) -> BTreeMap<String, String> {

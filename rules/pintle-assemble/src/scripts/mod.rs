@@ -51,7 +51,10 @@ pub(crate) fn plan(sources: &Sources<'_>, facts: Facts) -> Result<Plan, Vec<Asse
 /// Reads all scripts, in the order of the packages.
 fn read_all(sources: &Sources<'_>, mut facts: Facts) -> Vec<Read> {
     for package in sources.packages {
-        facts.ship(package.unpacked);
+        facts.ship(&package.locked.name, package.unpacked);
+        if package.locked.arch != "all" {
+            facts.arch.clone_from(&package.locked.arch);
+        }
     }
     // Scripts ask for diversions, so those of all packages are collected first.
     for package in sources.packages {
@@ -114,7 +117,7 @@ fn read_package(sources: &Sources<'_>, package: &Package<'_>, facts: &Facts) -> 
         errors: Vec::new(),
     };
     let recipe = sources.recipes.find(&locked.name);
-    let answers = debconf::answers(package);
+    let answers = debconf::answers(package, facts);
     let mut recipe_used = false;
     for (name, phase) in SCRIPTS {
         let Some(bytes) = package.unpacked.control.files.get(name) else { continue };

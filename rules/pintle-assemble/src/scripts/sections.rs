@@ -1,7 +1,7 @@
 //! The parts of a maintainer script that debhelper wrote: from `# Automatically added by dh_x/13.24` to
 //! `# End automatically added section` (debhelper(7), dh_installdeb(1)).
 
-use crate::effect::{Effect, Position};
+use crate::effect::{Attributes, Effect, Position};
 
 /// A script in two parts, each with as many lines as the script, so that line numbers stay.
 #[derive(Debug, PartialEq, Eq)]
@@ -79,7 +79,34 @@ pub(crate) fn meaning(section: &Section) -> Meaning {
     if section.tool == "dh_installnss" {
         return Meaning::Effects(section.text.lines().filter_map(name_service).collect());
     }
+    if section.tool == "dh_usrlocal" {
+        return Meaning::Effects(local_folders(&section.text));
+    }
     Meaning::Shell
+}
+
+/// `/usr/local/share/sgml default`, or mode, user and group in place of `default` (dh_usrlocal(1)): the lines of its
+/// here-document.
+fn local_folders(text: &str) -> Vec<Effect> {
+    let mut folders = Vec::new();
+    for line in text.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let (path, mode, owner) = match words.as_slice() {
+            [path, "default"] => (path, 0o755, None),
+            [path, mode, user, group] => match u16::from_str_radix(mode, 8) {
+                Ok(mode) => (path, mode, Some((*user, *group))),
+                Err(_) => continue,
+            },
+            _ => continue,
+        };
+        if path.starts_with("/usr/local/") {
+            let name = |name: &str| Some(name.to_owned());
+            let (owner, group) = owner.map_or((None, None), |(user, group)| (name(user), name(group)));
+            let attributes = Attributes { owner, group, mode: Some(mode) };
+            folders.push(Effect::Directory { path: (*path).to_owned(), attributes });
+        }
+    }
+    folders
 }
 
 /// `# Installing hosts/resolve[!UNAVAIL=return] from libnss-resolve in position before=dns` (dh_installnss(1)).

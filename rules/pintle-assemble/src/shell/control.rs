@@ -2,7 +2,7 @@
 
 use super::commands;
 use super::facts::matches;
-use super::run::{Field, Flow, Run, Status};
+use super::run::{Field, Flow, Printed, Run, Status};
 use super::syntax::{Command, Join, Node, Word};
 use crate::effect::{Effect, EffectClass};
 
@@ -17,12 +17,21 @@ impl Run<'_> {
                 Status::Unknown if self.fails(std::slice::from_ref(node)) => {
                     Flow::Next(Status::of(*join == Join::Or))
                 }
-                Status::Unknown => self.speculate(line_of(node), &[std::slice::from_ref(node)]),
+                Status::Unknown => self.either(*join, node),
                 _ if status == wanted => self.node(node),
                 _ => Flow::Next(status),
             };
         }
         flow
+    }
+
+    /// `? && node`, `? || node`: known all the same where the second decides by itself.
+    fn either(&mut self, join: Join, node: &Node) -> Flow {
+        let mut branch = self.clone();
+        let second = branch.node(node);
+        let flow = self.speculate(line_of(node), &[std::slice::from_ref(node)]);
+        let decides = Status::of(join == Join::Or);
+        if flow == Flow::Next(Status::Unknown) && second == Flow::Next(decides) { second } else { flow }
     }
 
     pub(super) fn if_node(
@@ -133,11 +142,25 @@ impl Run<'_> {
         {
             return Flow::Next(status);
         }
+        let outside = std::mem::replace(&mut self.printed, Printed::Unread);
+        let text = if outside == Printed::Unread { None } else { self.piped(nodes) };
+        self.printed = Printed::Unread;
+        // `… | while read …`, where nothing is printed.
+        if let [before @ .., Node::Loop { condition, .. }] = nodes
+            && let [Node::Command(read), ..] = condition.as_slice()
+            && self.plain_words(read).is_some_and(|words| words[0] == "read")
+            && self.piped(before).as_deref() == Some("")
+        {
+            self.printed = outside;
+            return Flow::Next(Status::True);
+        }
         for node in nodes {
             let variables = self.variables.clone();
             self.node(node);
             self.variables = variables;
         }
+        self.printed = outside;
+        self.printed.add(text.as_deref());
         Flow::Next(Status::Unknown)
     }
 
@@ -171,6 +194,9 @@ impl Run<'_> {
                 after.unknown.extend(branch.found.unknown);
                 after.unknown.extend(branch.found.effects.iter().map(|(at, effect)| (*at, class_of(effect))));
             }
+            if branch.printed != self.printed {
+                self.printed.add(None);
+            }
             for (name, value) in branch.variables {
                 if self.variables.get(&name) != Some(&value) {
                     self.variables.insert(name, None);
@@ -185,6 +211,20 @@ impl Run<'_> {
         }
         self.found = after;
         Flow::Next(Status::Unknown)
+    }
+
+    /// What a pipeline of `echo` and simple filters prints; `None` where that is not known.
+    fn piped(&mut self, nodes: &[Node]) -> Option<String> {
+        let (first, filters) = nodes.split_first()?;
+        let mut inner = self.clone();
+        inner.printed = Printed::Text(String::new());
+        inner.node(first);
+        let Printed::Text(mut text) = inner.printed else { return None };
+        for filter in filters {
+            let Node::Command(command) = filter else { return None };
+            text = commands::filter(&self.plain_words(command)?, &text)?;
+        }
+        Some(text)
     }
 }
 

@@ -1,8 +1,9 @@
 //! Expansion of words (POSIX.1-2017 XCU 2.6), as far as values are known.
 
 use super::commands;
+use super::facts::matches;
 use super::parse::parse;
-use super::run::{DEPTH_MAX, Field, Findings, Phase, Run};
+use super::run::{DEPTH_MAX, Field, Findings, Phase, Printed, Run};
 use super::syntax::{Form, Node, Part, Word};
 use crate::effect::EffectClass;
 
@@ -15,7 +16,12 @@ impl Run<'_> {
     }
 
     pub(super) fn expand(&mut self, line: usize, word: &Word) -> Vec<Field> {
-        if let [Part::Variable { name, form: Form::Plain, quoted }] = word.parts.as_slice()
+        let parts = match word.parts.as_slice() {
+            // How `"$@"` begins.
+            [Part::Text { text, quoted: true }, rest @ ..] if text.is_empty() && !rest.is_empty() => rest,
+            parts => parts,
+        };
+        if let [Part::Variable { name, form: Form::Plain, quoted }] = parts
             && (name == "@" || name == "*" && !quoted)
         {
             return self.arguments.iter().map(|a| Field { value: a.clone(), glob: false }).collect();
@@ -39,7 +45,8 @@ impl Run<'_> {
                 None => last.value = None,
                 Some(text) if quoted => append(last, &text),
                 Some(text) => {
-                    let mut words = text.split_whitespace();
+                    let separators = self.variables.get("IFS").cloned().flatten().unwrap_or_default();
+                    let mut words = text.split(|c| separators.contains(c)).filter(|word| !word.is_empty());
                     if let Some(word) = words.next() {
                         append(last, word);
                         present = true;
@@ -82,6 +89,10 @@ impl Run<'_> {
                         Some(_) => self.single(line, word),
                         None => None,
                     },
+                    Form::Without { end, longest, pattern } => {
+                        let pattern = self.single(line, pattern);
+                        value.zip(pattern).map(|(value, pattern)| without(&value, &pattern, *end, *longest))
+                    }
                     Form::Other => None,
                 }
             }
@@ -129,13 +140,33 @@ impl Run<'_> {
             }
             _ => None,
         };
+        inner.printed = Printed::Text(String::new());
         inner.list(&script.body);
+        let answer = answer.or_else(|| match &inner.printed {
+            Printed::Text(text) => Some(text.trim_end_matches('\n').to_owned()),
+            Printed::Unread | Printed::Unknown => None,
+        });
         self.steps = inner.steps;
         if !inner.found.harmless() {
             self.unknown(line, EffectClass::Program);
         }
         self.found.handled.append(&mut inner.found.handled);
         answer
+    }
+}
+
+/// `text` without the shortest or longest beginning or end that matches.
+fn without(text: &str, pattern: &str, end: bool, longest: bool) -> String {
+    let mut cuts: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+    // The beginning that goes is shortest first; the end that goes, by where it begins, is longest first.
+    if longest != end {
+        cuts.reverse();
+    }
+    let fits = |at: &usize| matches(pattern, if end { &text[*at..] } else { &text[..*at] });
+    match cuts.into_iter().find(fits) {
+        Some(at) if end => text[..at].to_owned(),
+        Some(at) => text[at..].to_owned(),
+        None => text.to_owned(),
     }
 }
 

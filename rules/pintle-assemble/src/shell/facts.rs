@@ -16,7 +16,10 @@ pub(crate) enum Shipped {
 /// guards only makes sure of something.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Facts {
-    paths: BTreeMap<String, Shipped>,
+    paths: BTreeMap<String, (Shipped, usize)>,
+    packages: Vec<String>,
+    /// Debian's name of the architecture.
+    pub(crate) arch: String,
     pub(crate) users: BTreeSet<String>,
     pub(crate) groups: BTreeSet<String>,
     /// Diverted path to (new path, package).
@@ -37,7 +40,9 @@ impl Facts {
     }
 
     /// Adds the files of a package.
-    pub(crate) fn ship(&mut self, deb: &UnpackedDeb) {
+    pub(crate) fn ship(&mut self, package: &str, deb: &UnpackedDeb) {
+        let owner = self.packages.len();
+        self.packages.push(package.to_owned());
         for entry in &deb.entries {
             let path = merged(&String::from_utf8_lossy(&entry.path));
             let kind = match entry.kind {
@@ -45,13 +50,18 @@ impl Facts {
                 EntryKind::Symlink(_) => Shipped::Link,
                 _ => Shipped::File { executable: entry.mode & 0o111 != 0 },
             };
-            self.paths.insert(path, kind);
+            self.paths.insert(path, (kind, owner));
         }
     }
 
     /// What is at an absolute path.
     pub(crate) fn look(&self, path: &str) -> Option<Shipped> {
-        self.paths.get(&merged(path)).copied()
+        self.paths.get(&merged(path)).map(|(kind, _)| *kind)
+    }
+
+    /// The package that ships an absolute path, the last of several.
+    pub(crate) fn owner(&self, path: &str) -> Option<&str> {
+        self.paths.get(&merged(path)).map(|(_, owner)| self.packages[*owner].as_str())
     }
 
     /// Where a program is.

@@ -11,6 +11,7 @@ mod run;
 mod syntax;
 mod word;
 
+pub(crate) use commands::attribute as capabilities;
 pub(crate) use facts::{Facts, matches};
 pub(crate) use parse::SyntaxError;
-pub(crate) use run::{Context, Findings, Phase, follow};
+pub(crate) use run::{Context, Findings, Phase, follow, settle};

@@ -9,6 +9,9 @@ const SCRIPT_MAX: usize = 1 << 20;
 /// Deepest nesting of compound commands, and of expansions in expansions.
 const DEPTH_MAX: usize = 64;
 
+/// Reserved words that end or continue a compound command.
+const CLOSING: [&str; 8] = ["then", "do", "done", "fi", "else", "elif", "esac", "}"];
+
 /// The script is not in the subset this parser knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SyntaxError {
@@ -25,7 +28,7 @@ pub(super) struct Parser<'t> {
     depth: usize,
     /// Here-documents announced on this line: delimiter, tabs stripped, quoted.
     pub(super) pending: Vec<(String, bool, bool)>,
-    here: Vec<Option<String>>,
+    here: Vec<Option<Word>>,
 }
 
 /// Parses a script.
@@ -108,8 +111,8 @@ impl<'t> Parser<'t> {
             self.line += 1;
             for (delimiter, tabs, quoted) in std::mem::take(&mut self.pending) {
                 let text = self.here_document(&delimiter, tabs);
-                let plain = quoted || !text.bytes().any(|b| b"$`\\".contains(&b));
-                self.here.push(plain.then_some(text));
+                let word = if quoted { Some(Word::of(&text)) } else { self.here_word(&text) };
+                self.here.push(word);
             }
         }
     }
@@ -167,6 +170,8 @@ impl<'t> Parser<'t> {
                 Some(b'&') => self.pos += 1,
                 Some(b'\n' | b')') | None => {}
                 Some(_) if self.starts(";;") => {}
+                // After a compound command a reserved word needs no separator: `{ …; } then`.
+                Some(_) if CLOSING.contains(&self.reserved()) => {}
                 Some(_) => return Err(self.error("unexpected text after a command")),
             }
         }

@@ -2,7 +2,7 @@
 //! redirections when all is read.
 
 use super::parse::{Parser, SyntaxError};
-use super::syntax::{Node, Part, Redirect};
+use super::syntax::{Node, Part, Redirect, Word};
 use std::rc::Rc;
 
 impl Parser<'_> {
@@ -35,6 +35,10 @@ impl Parser<'_> {
         }
         let write = self.peek() == Some(b'>');
         self.pos += 1;
+        if !write {
+            // `<>` opens for both, and by itself changes nothing.
+            self.eat(">");
+        }
         let append = write && self.eat(">");
         self.eat("|");
         self.blanks();
@@ -44,14 +48,14 @@ impl Parser<'_> {
 }
 
 /// Hands the here-documents' texts, last first, to the redirections that announced them.
-pub(super) fn fill_all(nodes: &mut [Node], here: &mut Vec<Option<String>>) {
+pub(super) fn fill_all(nodes: &mut [Node], here: &mut Vec<Option<Word>>) {
     for node in nodes {
         fill(node, here);
     }
 }
 
-fn fill(node: &mut Node, here: &mut Vec<Option<String>>) {
-    let redirect = |redirects: &mut Vec<Redirect>, here: &mut Vec<Option<String>>| {
+fn fill(node: &mut Node, here: &mut Vec<Option<Word>>) {
+    let redirect = |redirects: &mut Vec<Redirect>, here: &mut Vec<Option<Word>>| {
         for redirect in redirects {
             if let Redirect::Here(text) = redirect {
                 *text = here.pop().flatten();

@@ -12,6 +12,8 @@ use std::rc::Rc;
 
 /// Most commands followed in one script; the longest of Debian's needs a few hundred.
 const STEPS_MAX: usize = 20_000;
+/// Folders whose content does not outlive a boot (hier(7)).
+const VOLATILE: [&str; 5] = ["/run/", "/var/run/", "/proc/", "/sys/", "/dev/"];
 /// Deepest nesting of calls.
 pub(super) const DEPTH_MAX: usize = 48;
 
@@ -72,7 +74,7 @@ pub(crate) struct Field {
     pub(crate) glob: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flow {
     Next(Status),
     Return(Status),
@@ -81,6 +83,28 @@ pub(super) enum Flow {
     Fail,
     Break,
     Continue,
+}
+
+/// What the commands of a substitution print.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Printed {
+    /// Nobody reads it.
+    Unread,
+    /// This so far.
+    Text(String),
+    /// Something that is not known.
+    Unknown,
+}
+
+impl Printed {
+    /// A command prints `text`; `None`: something.
+    pub(crate) fn add(&mut self, text: Option<&str>) {
+        match (&mut *self, text) {
+            (Self::Text(all), Some(text)) => all.push_str(text),
+            (Self::Text(_), None) => *self = Self::Unknown,
+            (Self::Unread | Self::Unknown, _) => {}
+        }
+    }
 }
 
 /// A command's output that goes to a file.
@@ -123,14 +147,28 @@ pub(crate) struct Run<'f> {
     hidden: Vec<Vec<(String, Option<Option<String>>)>>,
     /// Paths that the package's scripts made so far.
     made: BTreeSet<String>,
+    /// What commands print, inside of `$(…)`.
+    pub(super) printed: Printed,
     pub(super) steps: usize,
     pub(super) depth: usize,
 }
 
 /// Follows `text` as dpkg would call it on a fresh installation.
 pub(crate) fn follow(text: &str, context: &Context<'_>) -> Result<Findings, SyntaxError> {
+    Ok(run(text, context)?.found)
+}
+
+/// What debconf answers when its `config` script `text` is done. What else that does, and whether all of it is
+/// understood, does not matter: answers that hang on it are not known.
+pub(crate) fn settle(text: &str, context: &Context<'_>) -> Option<BTreeMap<String, String>> {
+    let answers = run(text, context).ok()?.answers;
+    Some(answers.into_iter().filter_map(|(question, answer)| Some((question, answer?))).collect())
+}
+
+fn run<'f>(text: &str, context: &Context<'f>) -> Result<Run<'f>, SyntaxError> {
     let Context { phase, package, facts, earlier, answers } = *context;
     let script = parse(text)?;
+    let arch = facts.arch.as_str();
     let arguments: &[&str] = match phase {
         Phase::Preinst => &["install"],
         Phase::Postinst => &["configure", ""],
@@ -140,7 +178,9 @@ pub(crate) fn follow(text: &str, context: &Context<'_>) -> Result<Findings, Synt
         ("DPKG_ROOT", ""),
         ("DPKG_ADMINDIR", "/var/lib/dpkg"),
         ("DPKG_MAINTSCRIPT_PACKAGE", package),
+        ("DPKG_MAINTSCRIPT_ARCH", arch),
         ("HOME", "/root"),
+        ("IFS", " \t\n"),
         ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
     ];
     let mut run = Run {
@@ -157,6 +197,7 @@ pub(crate) fn follow(text: &str, context: &Context<'_>) -> Result<Findings, Synt
         functions: BTreeMap::new(),
         hidden: Vec::new(),
         made: earlier.iter().filter_map(|effect| effect.makes().map(str::to_owned)).collect(),
+        printed: Printed::Unread,
         steps: 0,
         depth: 0,
     };
@@ -164,12 +205,21 @@ pub(crate) fn follow(text: &str, context: &Context<'_>) -> Result<Findings, Synt
     if run.list(&script.body) == Flow::Fail {
         run.unknown(run.failed_at, EffectClass::Decision);
     }
-    Ok(run.found)
+    Ok(run)
 }
 
 impl Run<'_> {
     pub(crate) fn effect(&mut self, line: usize, effect: Effect) -> Status {
         self.made.extend(effect.makes().map(str::to_owned));
+        // A pattern that nothing matches stays as it is, and there is nothing called so.
+        if !matches!(effect, Effect::Remove { .. } | Effect::File { .. } | Effect::Link { .. })
+            && effect.path().is_some_and(|path| path.contains('*'))
+        {
+            return Status::False;
+        }
+        if effect.path().is_some_and(is_volatile) {
+            return self.handled("what is in /run is made anew at each boot");
+        }
         self.found.effects.push((line, effect));
         Status::True
     }
@@ -184,6 +234,17 @@ impl Run<'_> {
     /// True if an earlier command made `path`.
     pub(crate) fn has_made(&self, path: &str) -> bool {
         self.made.contains(path)
+    }
+
+    /// True if an earlier command made the user.
+    pub(crate) fn has_user(&self, name: &str) -> bool {
+        self.found.effects.iter().any(|(_, effect)| matches!(effect, Effect::User(user) if user.name == name))
+    }
+
+    /// True if an earlier command made the group.
+    pub(crate) fn has_group(&self, name: &str) -> bool {
+        let made = |effect: &Effect| matches!(effect, Effect::Group { name: made, .. } if made == name);
+        self.found.effects.iter().any(|(_, effect)| made(effect))
     }
 
     /// `local NAME`: the value before comes back when the function ends.
@@ -288,11 +349,15 @@ impl Run<'_> {
             self.restore(before);
             return flow;
         }
-        if before.iter().any(|(name, _)| name == "IFS") {
+        if before.iter().any(|(name, _)| name == "IFS")
+            && self.variables.get("IFS").is_none_or(Option::is_none)
+        {
             // From here on fields split in another way.
             self.unknown(line, EffectClass::Decision);
         }
-        let writes = self.output(line, &command.redirects).is_some_and(|output| !discards(&output));
+        let writes = self
+            .output(line, &command.redirects)
+            .is_some_and(|output| !discards(&output) && !vanishes(&output));
         Flow::Next(if writes { self.unknown(line, EffectClass::Files) } else { Status::True })
     }
 
@@ -329,22 +394,59 @@ impl Run<'_> {
             "break" | "continue" if !arguments.is_empty() => {
                 return Flow::Next(self.unknown(line, EffectClass::Decision));
             }
+            "eval" if output.is_none() => return self.eval(line, arguments),
             "break" => return Flow::Break,
             "continue" => return Flow::Continue,
             _ => {}
         }
+        let name = match name.rsplit_once('/') {
+            Some(("/bin" | "/sbin" | "/usr/bin" | "/usr/sbin", program)) => program.to_owned(),
+            _ => name,
+        };
         if let Some(body) = self.functions.get(&name).cloned() {
             if output.is_some_and(|output| !discards(&output)) {
                 self.unknown(line, EffectClass::Files);
             }
             return self.call(line, &body, arguments);
         }
-        let output = output.filter(|output| !discards(output));
+        // Where the text goes elsewhere it is none of the substitution's.
+        let elsewhere =
+            output.is_some() || command.redirects.iter().any(|r| matches!(r, Redirect::Duplicate));
+        let outside = std::mem::replace(&mut self.printed, Printed::Unread);
+        if !elsewhere {
+            self.printed = outside.clone();
+        }
+        let output = output.filter(|output| !discards(output) && !vanishes(output));
         let here = command.redirects.iter().find_map(|redirect| match redirect {
             Redirect::Here(text) => text.clone(),
             _ => None,
         });
-        Flow::Next(commands::run(self, &commands::Invocation { line, name: &name, arguments, output, here }))
+        let here = here.and_then(|word| self.single(line, &word));
+        let status =
+            commands::run(self, &commands::Invocation { line, name: &name, arguments, output, here });
+        if elsewhere {
+            // `2>&1` brings what is printed back; nobody reads `>&2`.
+            self.printed = outside;
+        }
+        Flow::Next(status)
+    }
+
+    /// `eval WORD…`, where all words are known. What is not understood in it is the line's.
+    fn eval(&mut self, line: usize, arguments: &[Field]) -> Flow {
+        let words: Option<Vec<&str>> = arguments.iter().map(|field| field.value.as_deref()).collect();
+        let script = words.and_then(|words| parse(&words.join(" ")).ok());
+        let Some(script) = script.filter(|_| self.depth < DEPTH_MAX) else {
+            return Flow::Next(self.unknown(line, EffectClass::Program));
+        };
+        self.depth += 1;
+        let before = std::mem::take(&mut self.found);
+        let flow = self.list(&script.body);
+        let inner = std::mem::replace(&mut self.found, before);
+        self.found.effects.extend(inner.effects.into_iter().map(|(_, effect)| (line, effect)));
+        self.found.unknown.extend(inner.unknown.into_iter().map(|(_, class)| (line, class)));
+        self.found.handled.extend(inner.handled);
+        self.depth -= 1;
+        flow
     }
 
     fn call(&mut self, line: usize, body: &[Node], arguments: &[Field]) -> Flow {
@@ -380,4 +482,14 @@ impl Run<'_> {
 
 fn discards(output: &Output) -> bool {
     matches!(output.path.as_deref(), Some("/dev/null" | "/dev/stderr" | "/dev/stdout" | "/dev/tty"))
+}
+
+/// In a folder whose content does not outlive a boot.
+fn is_volatile(path: &str) -> bool {
+    VOLATILE.iter().any(|folder| path.starts_with(folder))
+}
+
+/// The file is gone at the next boot.
+fn vanishes(output: &Output) -> bool {
+    output.path.as_deref().is_some_and(is_volatile)
 }

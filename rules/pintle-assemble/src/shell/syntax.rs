@@ -73,8 +73,8 @@ pub(crate) struct Command {
 pub(crate) enum Redirect {
     /// `<` and `<<`: only read.
     Read,
-    /// `<<`: a text given in the script; `None` where it holds expansions.
-    Here(Option<String>),
+    /// `<<`: a text given in the script.
+    Here(Option<Word>),
     /// `>&2`, `2>&1`.
     Duplicate,
     /// `>`, `>>`.
@@ -117,6 +117,8 @@ pub(crate) enum Form {
     Default(Word),
     /// `${x:+word}`
     Alternative(Word),
+    /// `${x#pattern}`, `${x##pattern}`, `${x%pattern}`, `${x%%pattern}`: without a beginning or an end.
+    Without { end: bool, longest: bool, pattern: Word },
     /// Anything else: its value is not known.
     Other,
 }

@@ -128,6 +128,31 @@ impl Parser<'_> {
         Ok(())
     }
 
+    /// The text of a here-document, in which `$`, `` ` `` and `\` before them keep their meaning (XCU 2.7.4); `None`
+    /// where it cannot be read.
+    pub(super) fn here_word(&self, text: &str) -> Option<Word> {
+        let mut inner = Parser::nested(text, self).ok()?;
+        let mut word = Word::of("");
+        while let Some(byte) = inner.peek() {
+            let next = inner.text.get(inner.pos + 1).copied();
+            match (byte, next) {
+                (b'\\', Some(b'\n')) => inner.pos += 2,
+                (b'\\', Some(escaped @ (b'$' | b'`' | b'\\'))) => {
+                    inner.pos += 2;
+                    word.text(&[escaped], true);
+                }
+                (b'$' | b'`', _) => inner.expansion(&mut word, true).ok()?,
+                _ => {
+                    let rest = &inner.text[inner.pos + 1..];
+                    let length = 1 + rest.iter().take_while(|b| !b"\\$`".contains(b)).count();
+                    word.text(&inner.text[inner.pos..inner.pos + length], true);
+                    inner.pos += length;
+                }
+            }
+        }
+        Some(word)
+    }
+
     /// `${text}`.
     fn parameter(&self, text: &str, quoted: bool) -> Result<Part, SyntaxError> {
         let length = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(text.len());
@@ -157,6 +182,11 @@ impl Parser<'_> {
             [b':', b'-', ..] => Form::Default(nested(&operator[2..])?),
             [b'-', ..] => Form::Default(nested(&operator[1..])?),
             [b':', b'+', ..] => Form::Alternative(nested(&operator[2..])?),
+            [operator @ (b'#' | b'%'), rest @ ..] if !name.is_empty() => {
+                let longest = rest.first() == Some(operator);
+                let pattern = nested(&text[length + 1 + usize::from(longest)..])?;
+                Form::Without { end: *operator == b'%', longest, pattern }
+            }
             _ => Form::Other,
         };
         Ok(Part::Variable { name: name.to_owned(), form, quoted })
@@ -208,6 +238,11 @@ impl Parser<'_> {
 }
 
 impl Word {
+    /// Plain text.
+    pub(super) fn of(text: &str) -> Self {
+        Self { parts: vec![Part::Text { text: text.to_owned(), quoted: true }] }
+    }
+
     /// Appends literal text.
     pub(super) fn text(&mut self, bytes: &[u8], quoted: bool) {
         let more = String::from_utf8_lossy(bytes);

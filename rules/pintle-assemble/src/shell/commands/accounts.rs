@@ -43,11 +43,14 @@ fn user(words: &[String]) -> Option<Vec<Effect>> {
             "--gecos" | "--comment" | "-c" => user.description = value()?,
             "--uid" | "-u" => user.uid = Some(value()?.parse().ok()?),
             "--no-create-home" | "-M" => make_home = false,
+            "--stdoutmsglevel" | "--stderrmsglevel" | "--logmsglevel" => drop(value()?),
             "--quiet"
             | "-q"
             | "--force-badname"
             | "--allow-bad-names"
             | "--allow-badname"
+            | "--allow-all-names"
+            | "--verbose"
             | "--disabled-login"
             | "--disabled-password" => {}
             _ if option.starts_with('-') => return None,
@@ -89,6 +92,14 @@ pub(super) fn member(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
             (*user, *groups)
         }
         ("usermod", ["-G", groups, "-a" | "--append", user]) => (*user, *groups),
+        // A user that the script just made is in no other group.
+        ("usermod", ["-G" | "--groups", groups, user]) if run.has_user(user) => (*user, *groups),
+        ("usermod", [option, value, user]) if run.has_user(user) => {
+            return match change(run, option, value, user) {
+                true => Status::True,
+                false => run.unknown(call.line, EffectClass::Accounts),
+            };
+        }
         ("gpasswd", ["-a" | "--add", user, group]) => (*user, *group),
         _ => return run.unknown(call.line, EffectClass::Accounts),
     };
@@ -96,6 +107,26 @@ pub(super) fn member(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
         run.effect(call.line, Effect::Member { user: user.to_owned(), group: group.to_owned() });
     }
     Status::True
+}
+
+/// `usermod -c TEXT USER` and the like, of a user that the script made.
+fn change(run: &mut Run<'_>, option: &str, value: &str, name: &str) -> bool {
+    let users = run.found.effects.iter_mut().filter_map(|(_, effect)| match effect {
+        Effect::User(user) if user.name == name => Some(user),
+        _ => None,
+    });
+    let mut known = false;
+    for user in users {
+        known = true;
+        match option {
+            "-c" | "--comment" => value.clone_into(&mut user.description),
+            "-d" | "--home" => user.home = Some(value.to_owned()),
+            "-g" | "--gid" => user.group = Some(value.to_owned()),
+            "-s" | "--shell" => user.shell = Some(value.to_owned()),
+            _ => return false,
+        }
+    }
+    known
 }
 
 /// `id -nG USER | grep -q GROUP`, `groups USER | grep -qw GROUP`: whether a user is in a group. `None` where the words
@@ -137,6 +168,7 @@ fn group(words: &[String]) -> Option<Effect> {
             "--system" | "-r" => system = true,
             "--gid" | "-g" => gid = Some(words.next()?.parse().ok()?),
             "--quiet" | "--force-badname" | "--allow-bad-names" | "--allow-badname" | "-f" | "--force" => {}
+            _ if word.starts_with("--stdoutmsglevel=") || word.starts_with("--stderrmsglevel=") => {}
             _ if word.starts_with('-') => return None,
             _ => names.push(word.clone()),
         }

@@ -56,6 +56,8 @@ pub(super) fn setcap(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
     let words = values(call).unwrap_or_default();
     let plain: Vec<&str> = words.iter().map(String::as_str).filter(|word| *word != "-q").collect();
     match plain.as_slice() {
+        // Taken away from a file that has none.
+        [text, path] if path.starts_with('/') && text.contains('-') => Status::True,
         [text, path] if path.starts_with('/') => match attribute(text) {
             Some(value) => run.effect(call.line, Effect::Capabilities { path: (*path).to_owned(), value }),
             None => run.unknown(call.line, EffectClass::Owners),
@@ -65,7 +67,7 @@ pub(super) fn setcap(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
 }
 
 /// `struct vfs_cap_data`: revision with the effective flag, then permitted and inheritable sets, low and high words.
-fn attribute(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn attribute(text: &str) -> Option<Vec<u8>> {
     let (names, flags) = text.split_once(['+', '='])?;
     let mut set = 0_u64;
     for name in names.split(',') {

@@ -40,16 +40,24 @@ pub(super) fn divert(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
         }
     }
     let Some(from) = from else { return run.unknown(call.line, EffectClass::Files) };
+    // Guards a move to /usr until the package is unpacked, and is then taken back.
+    if to.as_deref().is_some_and(|to| to.ends_with(".usr-is-merged")) {
+        return run.handled("/usr is merged from the start");
+    }
     let to = to.unwrap_or_else(|| format!("{from}.distrib"));
     run.effect(call.line, Effect::Divert { from, to, package })
 }
 
 /// `dpkg-statoverride --list PATH` finds nothing on a fresh system; `--add OWNER GROUP MODE PATH`.
 pub(super) fn statoverride(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
+    if call.arguments.iter().any(|field| field.value.as_deref() == Some("--list")) {
+        return Status::False;
+    }
     let words = values(call);
     let words: Vec<&str> = words.iter().flatten().map(String::as_str).collect();
-    if words.contains(&"--list") {
-        return Status::False;
+    if words.contains(&"--remove") {
+        // Only an earlier version could have left one.
+        return Status::True;
     }
     let plain: Vec<&str> = words.iter().copied().filter(|word| !word.starts_with("--")).collect();
     match (words.contains(&"--add"), plain.as_slice()) {
@@ -185,6 +193,16 @@ pub(super) fn run_levels(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
             run.effect(call.line, Effect::RunLevels { name: (*name).to_owned(), start })
         }
         [_, "remove"] => Status::True,
+        // It takes back what was enabled before: the unit, and the links.
+        [name, "disable"] => {
+            let unit = format!("{name}.service");
+            run.found.effects.retain(|(_, effect)| match effect {
+                Effect::Enable { unit: enabled, .. } => *enabled != unit,
+                Effect::RunLevels { name: linked, .. } => linked != name,
+                _ => true,
+            });
+            run.effect(call.line, Effect::RunLevels { name: (*name).to_owned(), start: false })
+        }
         _ => run.unknown(call.line, EffectClass::Units),
     }
 }
@@ -214,8 +232,10 @@ pub(super) fn ucf(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
         return Status::True;
     }
     match plain.as_slice() {
-        [source, path] if source.starts_with('/') && path.starts_with('/') => {
-            run.effect(call.line, Effect::Ucf { source: (*source).clone(), path: (*path).clone() })
+        [source, path] => {
+            // dpkg runs scripts in the root folder.
+            let absolute = |path: &str| format!("/{}", path.trim_start_matches('/'));
+            run.effect(call.line, Effect::Ucf { source: absolute(source), path: absolute(path) })
         }
         _ => run.unknown(call.line, EffectClass::Files),
     }

@@ -39,6 +39,7 @@ const LONG: &[(&str, char)] = &[
     ("--archive", 'a'),
     ("--preserve", 'p'),
     ("--changes", 'v'),
+    ("--remove-destination", 'f'),
 ];
 
 /// Splits words into flags (clusters of letters in `flags`, their long names), options with a value (letters in
@@ -156,8 +157,8 @@ pub(super) fn chown(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
         let (spec, paths) = parsed.rest.split_first()?;
         let (owner, group) = match spec.split_once([':', '.']) {
             _ if call.name == "chgrp" => (None, Some(spec.clone())),
-            // `OWNER:` is the owner's login group.
-            Some((_, "")) => return None,
+            // The owner's login group.
+            Some((owner, "")) => (Some(owner.to_owned()), Some(format!("{owner}:"))),
             Some((owner, group)) => (Some(owner.to_owned()), Some(group.to_owned())),
             None => (Some(spec.clone()), None),
         };

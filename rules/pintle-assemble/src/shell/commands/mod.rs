@@ -9,6 +9,7 @@ mod packages;
 mod test;
 
 pub(super) use accounts::membership;
+pub(crate) use capabilities::attribute;
 
 use super::facts::Shipped;
 use super::run::{Field, Output, Phase, Run, Status};
@@ -126,6 +127,11 @@ const HANDLED: &[(&str, &str)] = &[
     ("dpkg-trigger", "triggers are covered by generators"),
     ("dpkg-maintscript-helper", "only acts on upgrades"),
     ("udevadm", "devices appear at boot"),
+    ("modprobe", "kernel modules are loaded on use"),
+    ("update-info-dir", "the index of info pages is not made"),
+    ("vgcfgbackup", "there are no volume groups"),
+    ("helpztags", "tags of Vim's add-ons are not made"),
+    ("update-cracklib", "cracklib's dictionary is made on the machine"),
     ("sysctl", "sysctl.d is applied at boot"),
     ("py3compile", "Python files are not precompiled"),
     ("pycompile", "Python files are not precompiled"),
@@ -157,10 +163,30 @@ const HANDLED: &[(&str, &str)] = &[
     ("update-passwd", "passwd and group come from base-passwd's masters"),
 ];
 
+/// Why a command behind `setpriv … --` and the like is left out, if it is.
+fn wrapped(call: &Invocation<'_>) -> Option<&'static str> {
+    let words = call.arguments.iter().map(|field| field.value.as_deref());
+    let name = words.skip_while(|word| *word != Some("--")).nth(1)??;
+    let name = name.rsplit('/').next().unwrap_or(name);
+    HANDLED.iter().find(|(handled, _)| *handled == name).map(|(_, note)| *note)
+}
+
+/// Commands that print nothing of their own.
+const SILENT: &[&str] = &[
+    ":", "true", "false", "export", "readonly", "local", "set", "cd", "sync", "sleep", "wait", "trap",
+    "unset", "shift", "umask", "[", "[[", "test", "read", "hash", "ulimit", "mkdir", "install", "chown",
+    "chgrp", "chmod", "touch", "ln", "cp", "rm", "rmdir", "mktemp",
+];
+
 /// What the command does.
 pub(super) fn run(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
     if call.output.is_some() {
         return writes(run, call);
+    }
+    if !SILENT.contains(&call.name) {
+        let words = || Some([vec![call.name.to_owned()], values(call)?].concat());
+        let known = text(call).or_else(|| answer(run, &words()?).map(|text| line(&text)));
+        run.printed.add(known.as_deref());
     }
     if QUIET.contains(&call.name) {
         return quiet(run, call);
@@ -168,12 +194,20 @@ pub(super) fn run(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
     if let Some((_, note)) = HANDLED.iter().find(|(name, _)| *name == call.name) {
         return run.handled(*note);
     }
+    if matches!(call.name, "setpriv" | "runuser" | "timeout" | "nice" | "ionice" | "env" | "chroot")
+        && let Some(note) = wrapped(call)
+    {
+        return run.handled(note);
+    }
+    if call.name.ends_with(".rtupdate") {
+        return run.handled("Python files are not precompiled");
+    }
     if READERS.contains(&call.name) {
         return reader(run, call);
     }
     match call.name {
         "false" => Status::False,
-        "[" | "test" => test::evaluate(run, call),
+        "[" | "[[" | "test" => test::evaluate(run, call),
         "umask" => umask(run, call),
         "unset" => unset(run, call),
         "shift" => {
@@ -214,6 +248,9 @@ fn effects(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
         "deb-systemd-helper" => debian::systemd_helper(run, call),
         "systemctl" => debian::systemctl(run, call),
         "systemd-tmpfiles" => debian::tmpfiles(run, call),
+        "pam-auth-update" if values(call).is_some_and(|words| words == ["--package"]) => {
+            run.handled("the common files of PAM are made from all profiles")
+        }
         "journalctl" => debian::journalctl(run, call),
         "ucf" => debian::ucf(run, call),
         "getent" | "id" => accounts::lookup(run, call),
@@ -241,6 +278,23 @@ pub(super) fn answer(run: &Run<'_>, words: &[String]) -> Option<String> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["command", "-v", name] | ["which", name] => Some(run.facts.program(name).unwrap_or_default()),
+        // On a fresh system only base-passwd's accounts are there; what others look like is not known.
+        ["id", "-u" | "-g" | "-un" | "-gn" | "-nu" | "-ng", name] | ["getent", "passwd", name]
+            if !run.facts.users.contains(*name) && !run.has_user(name) =>
+        {
+            Some(String::new())
+        }
+        ["getent", "group", name] if !run.facts.groups.contains(*name) && !run.has_group(name) => {
+            Some(String::new())
+        }
+        ["dpkg", "--print-architecture"] if !run.facts.arch.is_empty() => Some(run.facts.arch.clone()),
+        ["uname", "-s"] => Some("Linux".to_owned()),
+        ["seq", last] => sequence("1", last),
+        ["seq", first, last] => sequence(first, last),
+        ["umask"] => Some(format!("{:04o}", run.umask)),
+        // Neither is there on a fresh system.
+        ["dpkg-statoverride", "--list", _] => Some(String::new()),
+        ["dpkg-divert", "--list", path] if !run.facts.diversions.contains_key(*path) => Some(String::new()),
         ["dirname", path] => Some(path.rsplit_once('/').map_or(".", |(parent, _)| parent).to_owned()),
         ["basename", path] => path.rsplit('/').next().map(str::to_owned),
         ["echo", rest @ ..] => Some(rest.join(" ")),
@@ -256,22 +310,126 @@ pub(super) fn answer(run: &Run<'_>, words: &[String]) -> Option<String> {
     }
 }
 
-/// A command whose output goes to a file: a text that is known makes the file.
-fn writes(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
-    let text = match (call.name, &call.here) {
+/// What a command prints, where that is known.
+fn text(call: &Invocation<'_>) -> Option<String> {
+    match (call.name, &call.here) {
         ("cat", Some(here)) if call.arguments.is_empty() => Some(here.clone()),
         (":" | "true", _) => Some(String::new()),
         ("cat", None) if values(call).is_some_and(|words| words == ["/dev/null"]) => Some(String::new()),
         ("echo", _) => {
-            values(call).filter(|w| !w.iter().any(|w| w.starts_with('-') || w.contains('\\'))).map(|w| {
-                let mut text = w.join(" ");
-                text.push('\n');
-                text
-            })
+            let words = values(call)?;
+            let (words, end) = match words.split_first() {
+                Some((first, rest)) if first == "-n" => (rest.to_vec(), ""),
+                _ => (words, "\n"),
+            };
+            let option = |word: &String| {
+                word.strip_prefix('-')
+                    .is_some_and(|rest| rest.bytes().all(|b| b"neE".contains(&b)) && !rest.is_empty())
+            };
+            let plain = !words.first().is_some_and(option) && !words.iter().any(|word| word.contains('\\'));
+            plain.then(|| words.join(" ") + end)
+        }
+        ("printf", _) => printf(&values(call)?),
+        _ => None,
+    }
+}
+
+/// `printf FORMAT WORD…` with plain text, `%s`, `%%` and `\n` (POSIX.1-2017 XCU `printf`).
+fn printf(words: &[String]) -> Option<String> {
+    let (format, words) = words.split_first()?;
+    let mut words = words.iter();
+    let mut out = String::new();
+    loop {
+        let before = words.len();
+        let mut rest = format.chars();
+        while let Some(c) = rest.next() {
+            match c {
+                '%' => match rest.next()? {
+                    's' => out.push_str(words.next().map_or("", String::as_str)),
+                    '%' => out.push('%'),
+                    _ => return None,
+                },
+                '\\' => match rest.next()? {
+                    'n' => out.push('\n'),
+                    't' => out.push('\t'),
+                    '\\' => out.push('\\'),
+                    _ => return None,
+                },
+                c => out.push(c),
+            }
+        }
+        // The format serves again as long as words are left.
+        if words.len() == 0 || words.len() == before {
+            return Some(out);
+        }
+    }
+}
+
+/// Longest sequence of numbers that is written out.
+const SEQUENCE_MAX: u32 = 1000;
+
+fn sequence(first: &str, last: &str) -> Option<String> {
+    let (first, last): (u32, u32) = (first.parse().ok()?, last.parse().ok()?);
+    let short = last.saturating_sub(first) < SEQUENCE_MAX;
+    short.then(|| (first..=last).map(|number| number.to_string()).collect::<Vec<_>>().join("\n"))
+}
+
+/// Nothing, or a line.
+fn line(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("{text}\n") }
+}
+
+/// What a filter makes of a text: `cut -d: -f2`, `tr -d x`, `cat`.
+pub(super) fn filter(words: &[String], text: &str) -> Option<String> {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let joined = |lines: Vec<&str>| lines.iter().flat_map(|line| [*line, "\n"]).collect::<String>();
+    match words.as_slice() {
+        ["cat"] => Some(text.to_owned()),
+        ["cut", "-d", delimiter, "-f", field] => cut(text, delimiter, field).map(joined),
+        ["cut", options @ ..] if options.len() == 2 => {
+            let option = |letter| options.iter().find_map(|word| word.strip_prefix(letter));
+            cut(text, option("-d")?, option("-f")?).map(joined)
+        }
+        ["tr", "-d", set] if set.chars().count() == 1 => Some(text.replace(*set, "")),
+        ["tr", from, to] if from.chars().count() == 1 && to.chars().count() == 1 => {
+            Some(text.replace(*from, to))
         }
         _ => None,
+    }
+}
+
+fn cut<'t>(text: &'t str, delimiter: &str, field: &str) -> Option<Vec<&'t str>> {
+    let delimiter = delimiter.chars().next().filter(|_| delimiter.chars().count() == 1)?;
+    let number: usize = field.parse().ok().filter(|number| *number > 0)?;
+    let field = |line: &'t str| match line.contains(delimiter) {
+        true => line.split(delimiter).nth(number - 1).unwrap_or(""),
+        false => line,
     };
-    let output = call.output.as_ref().filter(|output| !output.append).and_then(|output| output.path.clone());
+    Some(text.lines().map(field).collect())
+}
+
+/// The file that an earlier command of the script made, with its text.
+fn written<'r>(run: &'r Run<'_>, path: &str) -> Option<&'r str> {
+    run.found.effects.iter().rev().find_map(|(_, effect)| match effect {
+        Effect::File { path: made, content: Content::Text(text), .. } if made == path => Some(text.as_str()),
+        _ => None,
+    })
+}
+
+/// A command whose output goes to a file: a text that is known makes the file, or grows one that was made.
+fn writes(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
+    let mut text = text(call);
+    let output = call.output.as_ref().and_then(|output| output.path.clone());
+    if let (Some(path), true) = (&output, call.output.as_ref().is_some_and(|output| output.append)) {
+        let before = written(run, path).map(str::to_owned);
+        text = before.zip(text).map(|(before, text)| before + &text);
+    }
+    // Of what is left out, or only reads, the log is left out too.
+    if output.as_deref().is_some_and(|path| path.starts_with("/var/log/"))
+        && let Some((_, note)) = HANDLED.iter().find(|(name, _)| *name == call.name)
+    {
+        return run.handled(*note);
+    }
     match (text, output) {
         (Some(text), Some(path)) if path.starts_with('/') => run.effect(
             call.line,
@@ -304,8 +462,16 @@ fn quiet(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
             }
             Status::True
         }
-        "set" if values(call).is_some_and(|w| matches!(&w[..], [o, _] if o == "-o" || o == "+o")) => {
+        "set"
+            if values(call).is_some_and(
+                |w| matches!(&w[..], [o, _] if o.starts_with(['-', '+']) && o.ends_with('o')),
+            ) =>
+        {
             Status::True
+        }
+        "set" if call.arguments.first().is_some_and(|first| first.value.as_deref() == Some("--")) => {
+            run.arguments = call.arguments[1..].iter().map(|field| field.value.clone()).collect();
+            if values(call).is_some() { Status::True } else { run.unknown(call.line, EffectClass::Decision) }
         }
         // New arguments for the script are not followed; options are.
         "set"
@@ -326,6 +492,9 @@ fn unset(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
 }
 
 fn umask(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
+    if call.arguments.is_empty() {
+        return Status::True;
+    }
     let words = values(call).unwrap_or_default();
     match words.first().and_then(|text| u16::from_str_radix(text, 8).ok()) {
         Some(mask) => {

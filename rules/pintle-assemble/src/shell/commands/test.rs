@@ -3,13 +3,14 @@
 use super::Invocation;
 use crate::effect::EffectClass;
 use crate::shell::facts::Shipped;
-use crate::shell::run::{Field, Run, Status};
+use crate::shell::run::{Field, Phase, Run, Status};
 
 pub(super) fn evaluate(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
     let mut arguments = call.arguments;
-    if call.name == "[" {
+    if call.name != "test" {
+        let close = if call.name == "[" { "]" } else { "]]" };
         match arguments.split_last() {
-            Some((last, rest)) if last.value.as_deref() == Some("]") => arguments = rest,
+            Some((last, rest)) if last.value.as_deref() == Some(close) => arguments = rest,
             _ => return run.unknown(call.line, EffectClass::Decision),
         }
     }
@@ -110,7 +111,7 @@ impl Terms<'_, '_> {
             "-t" => return Status::False,
             _ => {}
         }
-        if text.is_empty() {
+        if text.is_empty() || GONE.contains(&text) {
             return Status::False;
         }
         if !text.starts_with('/')
@@ -121,6 +122,11 @@ impl Terms<'_, '_> {
             return Status::Unknown;
         }
         let there = self.run.facts.look(text);
+        // What the package brings is not unpacked yet.
+        let there = there.filter(|kind| {
+            let early = self.run.phase == Phase::Preinst && *kind != Shipped::Directory;
+            !early || self.run.facts.owner(text) != Some(self.run.package)
+        });
         if there.is_none() && self.run.has_made(text) {
             return if op == "-e" { Status::True } else { Status::Unknown };
         }
@@ -134,9 +140,13 @@ impl Terms<'_, '_> {
             "-L" | "-h" => Status::of(there == Some(Shipped::Link)),
             "-s" if there.is_none() => Status::False,
             "-S" | "-p" | "-b" | "-c" => Status::False,
+            "-k" | "-g" | "-u" | "-G" | "-O" if there.is_none() => Status::False,
             _ => Status::Unknown,
         }
     }
 }
+
+/// What machines had before udev.
+const GONE: [&str; 4] = ["/dev/MAKEDEV", "/dev/.devfs", "/dev/.devfsd", "/dev/.static"];
 
 const BINARY: [&str; 9] = ["=", "==", "!=", "-eq", "-ne", "-lt", "-le", "-gt", "-ge"];

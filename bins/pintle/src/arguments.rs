@@ -216,8 +216,10 @@ pub(crate) struct Vendor {
 
 #[derive(Debug, Args)]
 pub(crate) struct Build {
-    #[arg(help = DEFINITION_HELP, default_value = ".")]
+    #[arg(help = DEFINITION_HELP, default_value = ".", conflicts_with = "nix")]
     pub(crate) definition: PathBuf,
+    #[command(flatten)]
+    pub(crate) closure: Closure,
     /// Folder for the image and its manifest
     #[arg(long, short, default_value = "out")]
     pub(crate) output: PathBuf,
@@ -242,6 +244,30 @@ pub(crate) struct Build {
     /// Take everything from a folder made by `pintle vendor`, nothing from the network
     #[arg(long, value_name = "DIR")]
     pub(crate) vendor: Option<PathBuf>,
+}
+
+/// A Nix closure in place of a definition.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Nix closures")]
+pub(crate) struct Closure {
+    /// Take a Nix closure instead: a link to it (./result), its store path, or its boot.json
+    #[arg(long, value_name = "SYSTEM")]
+    pub(crate) nix: Option<PathBuf>,
+    /// Folder in which nix/store and nix/var are, where that is not /
+    #[arg(long, value_name = "DIR")]
+    pub(crate) nix_store: Option<PathBuf>,
+    /// What the store holds, as `nix-store --dump-db` writes it, in place of its database
+    #[arg(long, value_name = "FILE")]
+    pub(crate) nix_registration: Option<PathBuf>,
+    /// Binary cache for what is not in the store, a URL or a folder; may be repeated
+    #[arg(long, value_name = "URL")]
+    pub(crate) nix_cache: Vec<String>,
+    /// Public key of those who may have filled the caches, or a file with it; may be repeated
+    #[arg(long, value_name = "KEY")]
+    pub(crate) nix_trusted_key: Vec<String>,
+    /// Build without the secrets that the boot loader should add to the initrd
+    #[arg(long)]
+    pub(crate) omit_initrd_secrets: bool,
 }
 
 #[derive(Debug, Args)]
@@ -325,8 +351,21 @@ pub(crate) enum Console {
 
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// Image (raw or qcow2); the newest one in out/ unless given
+    /// Image (raw or qcow2), or a boot.json or toplevel of NixOS, which is started without a boot loader; the newest
+    /// image in out/ unless given
+    #[arg(conflicts_with = "nix")]
     pub(crate) image: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) closure: Closure,
+    /// Start this specialisation of a NixOS system
+    #[arg(long, value_name = "NAME")]
+    pub(crate) specialisation: Option<String>,
+    /// Put another NixOS system on the disk too, to switch to; may be repeated
+    #[arg(long, value_name = "SYSTEM")]
+    pub(crate) with: Vec<String>,
+    /// Start this generation of the profile `system` of the store (`--nix-store`)
+    #[arg(long, value_name = "N", conflicts_with_all = ["nix", "image"])]
+    pub(crate) generation: Option<u32>,
     /// Firmware that starts the machine
     #[arg(long, value_enum, default_value = "uefi")]
     pub(crate) firmware: Firmware,
@@ -345,7 +384,8 @@ pub(crate) struct Run {
     /// Forward a TCP port of this host: HOST:GUEST; may be repeated
     #[arg(long, short, value_name = "HOST:GUEST")]
     pub(crate) forward: Vec<Forward>,
-    /// Wait for `login`, `ssh`, or a URL of the guest (`http://:80/`), then stop; may be repeated
+    /// Wait for `login`, `ssh`, a URL of the guest (`http://:80/`), or `console:TEXT` on its console, then stop; may be
+    /// repeated
     #[arg(long, short, value_name = "WHAT")]
     pub(crate) until: Vec<Until>,
     /// Run a command in the guest over SSH once it is ready; its exit status becomes ours

@@ -3,7 +3,7 @@
 use pintle_definition::{
     DocumentError, Evaluation, FileKind, Files, FilesError, Problems, Reference, evaluate, evaluate_document,
 };
-use pintle_model::System;
+use pintle_model::{Nix, SYSTEM_SCHEMA, System};
 use std::path::{Path, PathBuf};
 
 /// The name a definition has in its folder unless another is given.
@@ -165,6 +165,38 @@ pub fn load(path: &Path, standard_input: &mut dyn std::io::Read) -> Result<Defin
         Some(stem) => format!("{stem}.lock"),
     };
     Ok(Definition { lock_file: Some(folder.join(lock_name)), folder, evaluated })
+}
+
+/// The definition of a closure by itself, as if a file said nothing but `source.nix`. It is seen from the current folder.
+///
+/// # Errors
+/// [`DefinitionError::Document`].
+pub fn of_closure(nix: &Nix, name: &str, version: &str) -> Result<Definition, DefinitionError> {
+    let suite = |name: &str| serde_json::json!({ "name": name, "components": ["main"] });
+    let suites = ["trixie", "trixie-updates", "trixie-security"].map(suite);
+    let document = serde_json::json!({
+        "schema": SYSTEM_SCHEMA,
+        "name": name,
+        "version": version,
+        // What starts it comes from there.
+        "source": { "debian": { "suites": suites }, "nix": nix },
+    });
+    let system = Box::new(evaluate_document("the command line", document.to_string().as_bytes())?);
+    Ok(Definition { folder: PathBuf::from("."), lock_file: None, evaluated: Evaluated::Document(system) })
+}
+
+/// Name and version of a system by the name of its store path, which NixOS makes as `nixos-system-HOST-VERSION`.
+#[must_use]
+pub fn name_of(toplevel: &str) -> (String, String) {
+    let text = toplevel.strip_prefix("nixos-system-").unwrap_or(toplevel);
+    // As Nix does (builtins.parseDrvName): the version begins at the first dash that no letter follows.
+    let dashes = text.match_indices('-').map(|(at, _)| at);
+    let begins = dashes.filter(|at| text[at + 1..].chars().next().is_some_and(|c| !c.is_alphabetic())).next();
+    let (name, version) = begins.map_or((text, "1"), |at| (&text[..at], &text[at + 1..]));
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+    let tidy = |text: &str| text.to_ascii_lowercase().chars().map(plain).collect::<String>();
+    let name = tidy(name).trim_start_matches(|c: char| !c.is_ascii_alphanumeric()).to_owned();
+    (if name.is_empty() { "nixos".to_owned() } else { name }, tidy(version))
 }
 
 /// The reference of all options: those of shipped modules and of the modules in `folder`.

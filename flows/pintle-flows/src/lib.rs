@@ -2,6 +2,7 @@
 
 pub mod archive;
 pub mod build;
+pub mod closure;
 pub mod definition;
 pub mod diff;
 pub mod mkfs;

@@ -13,7 +13,7 @@ use crate::definition::Definition;
 use crate::pin::{PinError, lock_answers};
 use crate::supply::{CONNECTIONS, Supply};
 use crate::unpack::{UnpackError, job, not_fetched};
-use pintle_model::{Digest, Lock, Source};
+use pintle_model::{Digest, Lock};
 use pintle_world::atomic::{self, AtomicError};
 use pintle_world::fetch::{FetchError, Job};
 use pintle_world::files;
@@ -122,7 +122,7 @@ pub fn vendor(
         return Err(PinError::Outdated(lock_file.to_owned()).into());
     }
     let system = definition.system();
-    let Source::Debian(debian) = &system.source;
+    let debian = &system.source.debian;
     let mut mark = Mark {
         schema: VENDOR_SCHEMA,
         complete: false,
@@ -206,7 +206,7 @@ fn packages(
     place: &mut Place<'_>,
     supply: &Supply<'_>,
 ) -> Result<(), VendorError> {
-    let Source::Debian(debian) = &definition.system().source;
+    let debian = &definition.system().source.debian;
     let mirrors = archive::package_mirrors(debian, &definition.folder, lock, supply)?;
     let jobs = lock.packages.iter().map(|package| job(package, &mirrors));
     let jobs: Vec<Job> = jobs.collect::<Result<_, UnpackError>>().map_err(PinError::from)?;

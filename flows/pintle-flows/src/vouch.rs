@@ -2,7 +2,7 @@
 
 use crate::supply::Supply;
 use crate::unpack::{UnpackError, Unpacked};
-use pintle_model::{Contents as _, Hasher};
+use pintle_model::{Contents as _, Digest, Hasher, SourceId};
 use pintle_package::{EntryKind, UNPACK_FORMAT};
 use pintle_world::Store;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -60,22 +60,41 @@ pub(crate) fn whole(
     Ok(found.into_iter().enumerate().map(keep).collect())
 }
 
-/// Every file has the digest that was taken when it was unpacked. What cannot be read is damaged too.
 fn is_whole(unpacked: &Unpacked, store: &Store, buffer: &mut [u8]) -> bool {
-    unpacked.deb.entries.iter().all(|entry| match &entry.kind {
-        EntryKind::File { offset, len, digest } => {
-            let mut hasher = Hasher::new();
-            let mut done = 0;
-            while done < *len {
-                let n = (*len - done).min(buffer.len() as u64) as usize;
-                if store.read_exact_at(unpacked.source, offset + done, &mut buffer[..n]).is_err() {
-                    return false;
-                }
-                hasher.update(&buffer[..n]);
-                done += n as u64;
+    let files = unpacked.deb.entries.iter().filter_map(|entry| match &entry.kind {
+        EntryKind::File { offset, len, digest } => Some((*offset, *len, *digest)),
+        _ => None,
+    });
+    are_whole(unpacked.source, files, store, buffer)
+}
+
+/// As for packages, for any pack: offset, length and digest of each of its files.
+pub(crate) fn files_are_whole(
+    source: SourceId,
+    files: impl Iterator<Item = (u64, u64, Digest)>,
+    store: &Store,
+) -> bool {
+    are_whole(source, files, store, &mut vec![0; CHUNK])
+}
+
+/// Every file has the digest that was taken when it was unpacked. What cannot be read is damaged too.
+fn are_whole(
+    source: SourceId,
+    mut files: impl Iterator<Item = (u64, u64, Digest)>,
+    store: &Store,
+    buffer: &mut [u8],
+) -> bool {
+    files.all(|(offset, len, digest)| {
+        let mut hasher = Hasher::new();
+        let mut done = 0;
+        while done < len {
+            let n = (len - done).min(buffer.len() as u64) as usize;
+            if store.read_exact_at(source, offset + done, &mut buffer[..n]).is_err() {
+                return false;
             }
-            hasher.finish().digest() == *digest
+            hasher.update(&buffer[..n]);
+            done += n as u64;
         }
-        _ => true,
+        hasher.finish().digest() == digest
     })
 }

@@ -3,7 +3,7 @@
 use crate::definition::Definition;
 use crate::pin::{PinError, lock_answers, packages, stanza};
 use crate::supply::Supply;
-use pintle_model::{PackageRole, Source};
+use pintle_model::PackageRole;
 use pintle_package::control::Limits;
 use pintle_package::control::index;
 use pintle_resolve::PackageSpec;
@@ -56,7 +56,7 @@ pub fn why(
 
 fn asked(definition: &Definition) -> Result<Asked, PinError> {
     let system = definition.system();
-    let Source::Debian(debian) = &system.source;
+    let debian = &system.source.debian;
     let mut packages = Vec::new();
     let kernels =
         system.kernel.all_packages().filter(|name| !system.packages.iter().any(|known| known == name));

@@ -69,6 +69,8 @@ pub enum Origin {
         /// `1.26.3-3+deb13u1`
         version: String,
     },
+    /// A path of a Nix store: `/nix/store/…-glibc-2.41`.
+    StorePath(String),
     /// The user's definition or a module: `system.toml:12:3`.
     Definition(String),
     /// Pintle itself, in place of a maintainer script or tool: `users`, `ld.so.cache`, `recipe ca-certificates`.
@@ -82,6 +84,7 @@ impl std::fmt::Display for Origin {
         match self {
             Self::Nobody => f.write_str("the tree itself"),
             Self::Package { name, version } => write!(f, "package {name} {version}"),
+            Self::StorePath(path) => write!(f, "store path {path}"),
             Self::Definition(place) => write!(f, "the definition ({place})"),
             Self::Generated(by) => write!(f, "Pintle ({by})"),
             Self::Host(path) => f.write_str(path),

@@ -5,6 +5,7 @@
 
 mod arch;
 mod blob;
+mod closure;
 mod digest;
 mod inode;
 mod limits;
@@ -24,6 +25,7 @@ mod verified;
 
 pub use arch::{Arch, UnknownArch};
 pub use blob::{Blob, BlobTooLarge, Bytes, Contents, NoContents, Segment, SourceId};
+pub use closure::{InitrdSecrets, LockedClosure, LockedPath, Nix};
 pub use digest::{BadDigest, Digest, Hashed, Hasher};
 pub use inode::{Attrs, Inode, InodeId, Kind, Origin, OriginId, Timestamp, Xattrs};
 pub use limits::Limit;

@@ -1,4 +1,4 @@
-use crate::{Arch, Digest};
+use crate::{Arch, Digest, LockedClosure};
 use serde::{Deserialize, Serialize};
 
 /// Version of the lock format this build writes.
@@ -28,6 +28,9 @@ pub struct Lock {
     /// Groups likewise.
     #[serde(default, rename = "group")]
     pub groups: Vec<LockedGroup>,
+    /// The closure that is the system, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closure: Option<LockedClosure>,
 }
 
 /// Names a suite within a lock (`trixie-security`).

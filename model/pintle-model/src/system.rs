@@ -1,4 +1,4 @@
-use crate::{Arch, Command, OutputFormat, Service, Size, SlimRule};
+use crate::{Arch, Command, Nix, OutputFormat, Service, Size, SlimRule};
 use serde::{Deserialize, Serialize};
 
 /// Version of the evaluated document this build reads and writes.
@@ -55,15 +55,26 @@ pub struct System {
     pub slim: Vec<SlimRule>,
 }
 
+impl System {
+    /// Whether it is to start by itself: there is a kernel among its packages, or a closure, which has one.
+    #[must_use]
+    pub fn starts(&self) -> bool {
+        self.kernel.is_wanted() || self.source.nix.is_some()
+    }
+}
+
 /// Where a value of the definition was written: `system.toml:12:3`, or the module that set it.
 pub type SourceLine = String;
 
-/// Where packages come from.
+/// Where the system comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Source {
-    /// The Debian archive.
-    Debian(Debian),
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// The Debian archive: everything, or, where there is a closure, only what starts it.
+    pub debian: Debian,
+    /// A closure that is the whole system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nix: Option<Nix>,
 }
 
 /// The Debian archive, as the definition sees it.

@@ -288,6 +288,11 @@ impl Tree {
         }
     }
 
+    /// Takes every extended attribute away.
+    pub fn forget_xattrs(&mut self) {
+        self.inodes.iter_mut().for_each(|inode| inode.xattrs.clear());
+    }
+
     fn free_place(&self, path: &TreePath) -> Result<(), TreeError> {
         if let Some(there) = self.get(path) {
             let origin = self.origin_of(there.origin).clone();

@@ -133,10 +133,36 @@ pub fn validate(system: &System) -> Result<(), InvalidSystem> {
             ));
         }
     }
-    if !(system.image.bios || system.image.uefi) && system.kernel.is_wanted() {
+    beside_closure(system)?;
+    if !(system.image.bios || system.image.uefi) && system.starts() {
         return Err(invalid("image", "an image with a kernel needs `bios` or `uefi` to boot".to_owned()));
     }
     Ok(())
+}
+
+/// A closure is the whole system: what else the document describes would be ignored.
+fn beside_closure(system: &System) -> Result<(), InvalidSystem> {
+    if system.source.nix.is_none() {
+        return Ok(());
+    }
+    let units = &system.units;
+    let described = [
+        ("packages", system.packages.is_empty()),
+        ("kernel", !system.kernel.is_wanted() && system.kernel.parameters.is_empty()),
+        ("files", system.files.is_empty()),
+        ("users", system.users.is_empty()),
+        ("groups", system.groups.is_empty()),
+        ("services", system.services.is_empty()),
+        ("units", units.enable.is_empty() && units.disable.is_empty() && units.mask.is_empty()),
+        ("slim", system.slim.is_empty()),
+    ];
+    match described.iter().find(|(_, empty)| !empty) {
+        None => Ok(()),
+        Some((path, _)) => Err(invalid(
+            path,
+            "`source.nix` names a closure, which is the whole system: this must be empty".to_owned(),
+        )),
+    }
 }
 
 fn users_and_files(system: &System) -> Result<(), InvalidSystem> {

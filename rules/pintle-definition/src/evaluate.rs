@@ -154,15 +154,20 @@ impl Work<'_> {
                 top.insert(option.name.clone(), merge.option(option, &path, self.whole, parts));
                 continue;
             };
+            // What describes Debian packages is silent beside a closure, and wrong where it is spoken.
+            let by = if defaults.closure { Active::WhenUsed } else { module.active };
+            if let Some(part) = parts.first().filter(|_| defaults.closure) {
+                merge.problems.push(beside_closure(&module.name, part.key));
+            }
             let switch = switch(&parts);
-            merge.report_missing = is_active(module.active, switch, !parts.is_empty());
+            merge.report_missing = is_active(by, switch, !parts.is_empty());
             let first = parts.first().map(|part| Setting {
                 place: part.key,
                 priority: part.priority,
                 text: String::new(),
             });
             let mut merged = merge.option(option, &path, self.whole, parts);
-            if settle_enable(module.active, &mut merged, first) {
+            if settle_enable(by, &mut merged, first) {
                 active.insert(module.name.clone());
             }
             merge.report_missing = true;
@@ -178,6 +183,7 @@ impl Work<'_> {
             sources: self.sources,
             templates: self.templates,
             variables: Variables::new(),
+            closure: false,
         };
         let mut merge = Merge { surroundings: &defaults, report_missing: false, problems: Vec::new() };
         let mut parts = merge.top(self.root(), self.options, definitions);
@@ -187,6 +193,8 @@ impl Work<'_> {
             let merged = merge.option(option, &Path::default().field(&option.name), None, parts);
             values.insert(option.name.replace('-', "_"), merged.template_json());
         }
+        defaults.closure =
+            values.get("source").and_then(|source| source.get("nix")).is_some_and(|nix| !nix.is_null());
         defaults
             .variables
             .insert("system".to_owned(), minijinja::Value::from(minijinja::value::Serde(values)));
@@ -257,6 +265,12 @@ impl Work<'_> {
     }
 }
 
+fn beside_closure(module: &str, place: Place) -> Problem {
+    Problem::new(format!("`{module}` describes a system made of Debian packages, but `source.nix` names a closure"), place)
+        .label("set here")
+        .help("a closure is configured in Nix: say it in the NixOS configuration and build that anew, or take `source.nix` out")
+}
+
 /// The strongest `enable` that is a boolean; mistakes are for the merge to tell.
 fn switch(parts: &[Definition<'_>]) -> Option<bool> {
     let enables = parts.iter().filter_map(|part| match part.raw.as_table()?.get("enable")?.value.data {
@@ -293,6 +307,8 @@ struct Defaults<'a> {
     sources: &'a Sources,
     templates: &'a Templates<'a>,
     variables: Variables,
+    /// The system is a closure, and no module describes it.
+    closure: bool,
 }
 
 impl Surroundings for Defaults<'_> {

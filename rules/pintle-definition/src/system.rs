@@ -5,7 +5,8 @@ use crate::merged::Merged;
 use crate::problem::Problem;
 use crate::source::{Place, Sources};
 use pintle_model::{
-    Arch, Debian, FileContent, FileSpec, Image, Kernel, SYSTEM_SCHEMA, Source, Suite, System, Units,
+    Arch, Debian, FileContent, FileSpec, Image, InitrdSecrets, Kernel, Nix, SYSTEM_SCHEMA, Source, Suite,
+    System, Units,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
@@ -57,7 +58,7 @@ pub(crate) fn build(top: &BTreeMap<String, Merged>, collected: Collected) -> Res
         name: own.name,
         version: own.version,
         arch: own.arch,
-        source: Source::Debian(own.source),
+        source: own.source,
         packages: packages.into_iter().collect(),
         accept,
         kernel,
@@ -81,7 +82,7 @@ struct Own {
     name: String,
     version: String,
     arch: Arch,
-    source: Debian,
+    source: Source,
     image: Image,
 }
 
@@ -95,7 +96,7 @@ impl Root<'_> {
             name: self.field("name")?,
             version: self.field("version")?,
             arch: self.field("arch")?,
-            source: self.debian()?,
+            source: Source { debian: self.debian()?, nix: self.nix()? },
             image: self.field("image")?,
         })
     }
@@ -103,6 +104,29 @@ impl Root<'_> {
     fn field<T: DeserializeOwned>(&self, name: &str) -> Result<T, String> {
         let json = self.top.get(name).map_or(Json::Null, Merged::template_json);
         serde_path_to_error::deserialize(without_nulls(json)).map_err(|error| format!("{name}: {error}"))
+    }
+
+    fn nix(&self) -> Result<Option<Nix>, String> {
+        #[derive(serde::Deserialize)]
+        struct Written {
+            nix: Option<String>,
+            nix_store: Option<String>,
+            nix_registration: Option<String>,
+            nix_caches: Vec<String>,
+            nix_trusted_keys: Vec<String>,
+            nix_label: Option<String>,
+            nix_initrd_secrets: InitrdSecrets,
+        }
+        let written: Written = self.field("source")?;
+        Ok(written.nix.map(|system| Nix {
+            system,
+            store: written.nix_store,
+            registration: written.nix_registration,
+            caches: written.nix_caches,
+            trusted_keys: written.nix_trusted_keys,
+            label: written.nix_label,
+            initrd_secrets: written.nix_initrd_secrets,
+        }))
     }
 
     fn debian(&self) -> Result<Debian, String> {

@@ -16,13 +16,21 @@ const OS_RELEASE_MAX: u64 = 64 << 10;
 /// The stub has 92 kB.
 const STUB_MAX: u64 = 4 << 20;
 
-/// The kernel's command line: our root, then the definition's words.
+/// The command line of an entry that does not bring its own: our root, then the definition's words.
 pub(crate) fn cmdline(inputs: &Inputs<'_>, root: Uuid) -> Result<Cmdline, PlanError> {
     let own = Cmdline::parse(&format!("root=PARTUUID={root} rw")).map_err(PlanError::Parameters)?;
     let theirs = Cmdline::parse(&inputs.system.kernel.parameters.join(" ")).map_err(PlanError::Parameters)?;
     match theirs.words().find(|word| word.starts_with("root=")) {
         Some(word) => Err(PlanError::RootParameter(word.to_owned())),
         None => Ok(own.followed_by(&theirs)),
+    }
+}
+
+/// The command line of one entry.
+pub(crate) fn cmdline_of(kernel: &KernelFiles, common: &Cmdline) -> Result<Cmdline, PlanError> {
+    match &kernel.variant {
+        Some(variant) => Cmdline::parse(&variant.cmdline).map_err(PlanError::Parameters),
+        None => Ok(common.clone()),
     }
 }
 
@@ -64,17 +72,22 @@ pub(crate) fn efi(
 ) -> Result<Efi, PlanError> {
     let system = inputs.system;
     let title = format!("{}_{}", system.name, system.version);
-    let os_release = os_release(inputs)?;
     let stub = files.stub.read(inputs.contents, STUB_MAX);
     let stub = stub.map_err(|source| PlanError::Read { what: "systemd's EFI stub", source })?;
     let several = boot.kernels.len() > 1;
     let mut images = Vec::new();
     for kernel in &boot.kernels {
-        let stem = if several { format!("{title}_{}", kernel.release) } else { title.clone() };
+        let stem = match &kernel.variant {
+            Some(variant) if variant.name.is_empty() => title.clone(),
+            Some(variant) => format!("{title}_{}", variant.name),
+            None if several => format!("{title}_{}", kernel.release),
+            None => title.clone(),
+        };
         let name = BootName::image(&stem).map_err(PlanError::Name)?;
+        let os_release = os_release(inputs, kernel)?;
         let sections = Sections {
             os_release: &os_release,
-            cmdline: &cmdline.to_string(),
+            cmdline: &cmdline_of(kernel, cmdline)?.to_string(),
             uname: &kernel.release,
             linux: &kernel.image,
             initrd: kernel.initrd.as_ref(),
@@ -83,11 +96,12 @@ pub(crate) fn efi(
     }
     // A pattern, so that the same kernel of the next version is the default as well.
     let default = system.kernel.default.as_ref().filter(|_| several);
-    let conf = LoaderConf {
-        default: default.map(|pattern| format!("{}_*_{pattern}.efi", system.name)),
-        timeout: timeout(&system.kernel, boot.kernels.len()),
-        ..LoaderConf::default()
-    };
+    let default = default.map(|pattern| format!("{}_*_{pattern}.efi", system.name));
+    // Its own specialisations have longer names, and would come before it.
+    let itself = boot.kernels.first().is_some_and(|kernel| kernel.variant.is_some());
+    let default = if itself && several { images.first().map(|(name, _)| name.to_string()) } else { default };
+    let conf =
+        LoaderConf { default, timeout: timeout(&system.kernel, boot.kernels.len()), ..LoaderConf::default() };
     let tree = esp_tree(&EspFiles {
         arch: system.arch,
         systemd_boot: &files.systemd_boot,
@@ -99,7 +113,10 @@ pub(crate) fn efi(
     Ok(Efi { tree: tree.map_err(PlanError::Esp)?, ukis: images.iter().map(uki).collect() })
 }
 
-fn os_release(inputs: &Inputs<'_>) -> Result<Vec<u8>, PlanError> {
+fn os_release(inputs: &Inputs<'_>, kernel: &KernelFiles) -> Result<Vec<u8>, PlanError> {
+    if let Some(variant) = &kernel.variant {
+        return Ok(variant.os_release.clone());
+    }
     let found = ["etc/os-release", "usr/lib/os-release"].iter().find_map(|path| inputs.root.find(path));
     let Some(Kind::File(blob)) = found.map(|inode| &inode.kind) else { return Err(PlanError::NoOsRelease) };
     let bytes = blob.read(inputs.contents, OS_RELEASE_MAX);
@@ -132,20 +149,25 @@ pub(crate) fn grub_files(
         if !matches!(inputs.root.get(&kernel.path).map(|inode| &inode.kind), Some(Kind::File(_))) {
             return Err(PlanError::KernelMissing(kernel.path.clone()));
         }
-        let of = format!("{title}, Linux {}", kernel.release);
+        let several = boot.kernels.len() > 1;
+        let (name, title) = match &kernel.variant {
+            Some(variant) => (variant.name.as_str(), variant.title.clone()),
+            None if several => (kernel.release.as_str(), format!("{title}, Linux {}", kernel.release)),
+            None => (kernel.release.as_str(), title.clone()),
+        };
         entries.push(MenuEntry {
-            id: if number == 0 { "system".to_owned() } else { format!("system-{}", kernel.release) },
-            title: if boot.kernels.len() > 1 { of } else { title.clone() },
+            id: if number == 0 { "system".to_owned() } else { format!("system-{name}") },
+            title,
             kernel: kernel.path.to_string(),
-            initrd: kernel.initrd.as_ref().map(|_| format!("/{}", initrd_path(kernel))),
-            cmdline: cmdline.clone(),
+            initrd: kernel.initrd.as_ref().map(|_| initrd_path(kernel)),
+            cmdline: cmdline_of(kernel, cmdline)?,
         });
     }
     let rescue = Cmdline::parse(RESCUE).map_err(PlanError::Parameters)?;
     entries.extend(entries.first().cloned().map(|first| MenuEntry {
         id: "rescue".to_owned(),
-        title: format!("{title} (rescue)"),
-        cmdline: cmdline.clone().followed_by(&rescue),
+        title: format!("{} (rescue)", first.title),
+        cmdline: first.cmdline.clone().followed_by(&rescue),
         ..first
     }));
     let timeout = timeout(&system.kernel, boot.kernels.len());
@@ -154,7 +176,7 @@ pub(crate) fn grub_files(
     let mut additions = Additions::to(&mut inputs.root, inputs.epoch);
     additions.file("boot/grub/grub.cfg", Blob::inline(text.into_bytes()))?;
     for kernel in &boot.kernels {
-        if let Some(blob) = &kernel.initrd {
+        if let (Some(blob), None) = (&kernel.initrd, &kernel.initrd_path) {
             additions.file(&initrd_path(kernel), blob.clone())?;
         }
     }
@@ -162,7 +184,8 @@ pub(crate) fn grub_files(
 }
 
 fn initrd_path(kernel: &KernelFiles) -> String {
-    format!("boot/initrd.img-{}", kernel.release)
+    let made = || format!("/boot/initrd.img-{}", kernel.release);
+    kernel.initrd_path.as_ref().map_or_else(made, ToString::to_string)
 }
 
 /// A shell on the console although root has no password: who can choose a menu entry can edit it too.

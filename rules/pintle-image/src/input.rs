@@ -11,10 +11,24 @@ pub struct Inputs<'a> {
     pub root: Tree,
     /// What boots it; none for a disk without kernel.
     pub boot: Option<BootFiles<'a>>,
+    /// Who sees to it that root is found, mounted and grown.
+    pub mounting: Mounting,
     /// Time of everything made here, seconds since 1970.
     pub epoch: i64,
+    /// Folder that holds `RELEASE/` with the modules of each kernel.
+    pub modules: TreePath,
     /// Reads the bytes of the tree and of the boot files.
     pub contents: &'a dyn Contents,
+}
+
+/// Who sees to it that root is found, mounted and grown.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum Mounting {
+    /// The plan: `root=` on the command line, `/etc/fstab`, a definition for systemd-repart.
+    #[default]
+    Planned,
+    /// The system itself, which looks for a file system of this label; nothing is added for it.
+    ByLabel(String),
 }
 
 /// Kernels and the ways to them.
@@ -38,6 +52,23 @@ pub struct KernelFiles {
     pub release: String,
     /// The initrd; none where the kernel has all it needs built in.
     pub initrd: Option<Blob>,
+    /// Where the initrd is in the root; none: the plan puts it there.
+    pub initrd_path: Option<TreePath>,
+    /// How this entry differs from others of the system; none: the plan's command line, `kernel.default` chooses.
+    pub variant: Option<Variant>,
+}
+
+/// A boot entry of a system that describes its entries itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variant {
+    /// Tells it from the others in names of files; empty for the one that starts by itself.
+    pub name: String,
+    /// For menus.
+    pub title: String,
+    /// The whole command line.
+    pub cmdline: String,
+    /// Its os-release file.
+    pub os_release: Vec<u8>,
 }
 
 /// Files of systemd's boot packages.

@@ -48,6 +48,8 @@ mod tests {
 
     fn ordered(releases: &[&str], default: Option<&str>) -> Result<String, PlanError> {
         let file = |release: &&str| KernelFiles {
+            initrd_path: None,
+            variant: None,
             image: Blob::inline(*b""),
             path: pintle_model::TreePath::default(),
             release: (*release).to_owned(),

@@ -25,7 +25,7 @@ mod write;
 pub use container::{ContainerError, container};
 pub use error::PlanError;
 pub use identity::Identity;
-pub use input::{BootFiles, EfiFiles, GrubFiles, Inputs, KernelFiles};
+pub use input::{BootFiles, EfiFiles, GrubFiles, Inputs, KernelFiles, Mounting, Variant};
 pub use lint::{Finding, Severity, lint};
 pub use plan::{BootEntry, Content, ImagePlan, PartitionPlan, Report, Role, plan};
 pub use write::{WriteError, Written, table, write};

@@ -1,4 +1,4 @@
-use crate::{ImagePlan, PartitionPlan, Role};
+use crate::{ImagePlan, Mounting, PartitionPlan, Role};
 use pintle_disk::gpt::{ALIGN, BACKUP_SECTORS, FIRST_USABLE};
 use pintle_fs::vfat;
 use pintle_model::{Contents, Kind, Size};
@@ -41,7 +41,9 @@ pub fn lint(plan: &ImagePlan, contents: &dyn Contents) -> Vec<Finding> {
     table(plan, &mut findings);
     esp(plan, &mut findings);
     boot(plan, &mut findings);
-    growth(plan, contents, &mut findings);
+    if plan.mounting == Mounting::Planned {
+        growth(plan, contents, &mut findings);
+    }
     findings.0
 }
 
@@ -148,6 +150,18 @@ fn boot(plan: &ImagePlan, findings: &mut Findings) {
         findings.error(format!(
             "the kernel command line has {len} bytes, the kernel takes {max} and drops the rest (shorten `kernel.parameters`)"
         ));
+    }
+    init(plan, findings);
+}
+
+fn init(plan: &ImagePlan, findings: &mut Findings) {
+    // A system that says on its command line what to start has no need of the usual places.
+    let mut words = plan.report.cmdline.split(' ');
+    if let Some(own) = words.find_map(|word| word.strip_prefix("init=")) {
+        if plan.content.root.find(own).is_none() {
+            findings.error(format!("the command line starts {own}, which the root does not have"));
+        }
+        return;
     }
     if ["sbin/init", "usr/lib/systemd/systemd", "etc/init", "bin/init"]
         .iter()

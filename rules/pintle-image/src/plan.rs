@@ -1,7 +1,7 @@
 use crate::additions::Additions;
 use crate::boot::{self, Efi};
 use crate::kernels;
-use crate::{Identity, Inputs, PlanError};
+use crate::{Identity, Inputs, Mounting, PlanError};
 use pintle_boot::cmdline::Cmdline;
 use pintle_boot::grub::Embedded;
 use pintle_disk::gpt::{self, ALIGN, PlaceError, Request, attributes, types};
@@ -112,6 +112,10 @@ pub struct ImagePlan {
     pub content: Content,
     /// Longest command line of the kernel.
     pub cmdline_max: u32,
+    /// Who sees to it that root is found and grown.
+    pub mounting: Mounting,
+    /// Folder that holds `RELEASE/` with the modules of each kernel.
+    pub modules: TreePath,
 }
 
 const BIOS_SIZE: u64 = ALIGN;
@@ -130,7 +134,9 @@ pub fn plan(mut inputs: Inputs<'_>) -> Result<ImagePlan, Vec<PlanError>> {
     let root_partition = identity.of("root");
     let mut boot = inputs.boot.take();
     let mut errors = Vec::new();
-    if let Some(boot) = &mut boot {
+    if let Some(boot) =
+        boot.as_mut().filter(|boot| boot.kernels.iter().all(|kernel| kernel.variant.is_none()))
+    {
         keep(kernels::order(&mut boot.kernels, system.kernel.default.as_deref()), &mut errors);
     }
 
@@ -160,7 +166,12 @@ pub fn plan(mut inputs: Inputs<'_>) -> Result<ImagePlan, Vec<PlanError>> {
             keep(boot::grub_files(&mut inputs, boot, &cmdline, &identity), &mut errors);
         }
     }
-    keep(Additions::to(&mut inputs.root, inputs.epoch).mounts(root_partition), &mut errors);
+    if inputs.mounting == Mounting::Planned {
+        keep(Additions::to(&mut inputs.root, inputs.epoch).mounts(root_partition), &mut errors);
+    }
+    let first = boot.as_ref().and_then(|boot| boot.kernels.first());
+    let cmdline = first.map_or(Ok(cmdline.clone()), |kernel| boot::cmdline_of(kernel, &cmdline));
+    let cmdline = keep(cmdline, &mut errors).unwrap_or_default();
     if !errors.is_empty() {
         return Err(errors);
     }
@@ -211,7 +222,10 @@ fn layout(inputs: Inputs<'_>, identity: &Identity, parts: Parts) -> Result<Image
     let root_start = ALIGN + if parts.bios.is_some() { BIOS_SIZE } else { 0 } + esp_size.unwrap_or(0);
     let mut root_options =
         ext4::Options::new(identity.of("root file system"), identity.of("directory hashes"), epoch);
-    root_options.label = "root".to_owned();
+    root_options.label = match &inputs.mounting {
+        Mounting::Planned => "root".to_owned(),
+        Mounting::ByLabel(label) => label.clone(),
+    };
     let root_size = root_size(&inputs, &mut root_options, root_start)?;
     let summary = ext4::layout(&inputs.root, &root_options).map_err(PlanError::RootFileSystem)?;
 
@@ -289,7 +303,8 @@ fn layout(inputs: Inputs<'_>, identity: &Identity, parts: Parts) -> Result<Image
         boot_packages: boot_packages.map(|package| (package.name.clone(), package.version.clone())).collect(),
     };
     let content = Content { root: inputs.root, root_options, esp, bios: parts.bios };
-    Ok(ImagePlan { report, content, cmdline_max: parts.cmdline_max })
+    let (mounting, modules) = (inputs.mounting, inputs.modules);
+    Ok(ImagePlan { report, content, cmdline_max: parts.cmdline_max, mounting, modules })
 }
 
 /// What the files need, twice, so that an update can stand beside the running system; at least [`ESP_MIN`].

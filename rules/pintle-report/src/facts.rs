@@ -1,6 +1,6 @@
 //! What reports are made from.
 
-use pintle_model::{Contents, Digest, LockedPackage, OutputFormat, SourceId, System, Tree};
+use pintle_model::{Contents, Digest, LockedPackage, LockedPath, OutputFormat, SourceId, System, Tree};
 use pintle_package::UnpackedDeb;
 
 /// Everything about a finished build.
@@ -20,6 +20,8 @@ pub struct Facts<'a> {
     pub contents: &'a dyn Contents,
     /// Packages in the lock's order.
     pub packages: &'a [PackageFact<'a>],
+    /// Paths of the closure that is the system; none where there is no closure.
+    pub paths: &'a [LockedPath],
     /// The disk.
     pub disk: &'a Disk,
     /// Files that were written, images first.

@@ -102,6 +102,13 @@ fn shares(facts: &Facts<'_>) -> BTreeMap<String, (u64, u64)> {
     shares.into_iter().map(|(name, share)| (name.to_owned(), share)).collect()
 }
 
+/// `glibc-2.41` of `/nix/store/HASH-glibc-2.41`: what people call a store path.
+pub(crate) fn store_name(path: &str) -> &str {
+    const HASH: usize = 32;
+    let base = path.rsplit('/').next().unwrap_or(path);
+    base.get(HASH + 1..).unwrap_or(base)
+}
+
 /// The control file of a package.
 pub(crate) struct Control<'a>(Vec<(&'a str, &'a str)>);
 

@@ -8,6 +8,7 @@ pub mod page;
 pub mod plot;
 pub mod sbom;
 pub mod size;
+mod store;
 pub mod units;
 pub mod why;
 

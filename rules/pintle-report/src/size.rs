@@ -2,6 +2,8 @@
 
 use crate::facts::Facts;
 use crate::inventory::Inventory;
+use crate::inventory::store_name;
+use crate::store;
 use crate::why::Reason;
 use pintle_model::{Blob, InodeId, Kind, Origin, SlimRule, TreePath, left_out};
 use serde::{Deserialize, Serialize};
@@ -151,7 +153,9 @@ pub fn size(facts: &Facts<'_>, inventory: &Inventory<'_>, offered: &[SlimRule]) 
             walk.file(&entry.path, blob, facts.root.origin_of(entry.inode.origin));
         }
     }
-    let packages = packages(inventory);
+    let mut packages = packages(inventory);
+    packages.extend(store::paths(facts));
+    packages.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
     let rules = rules(facts, &walk, offered);
     let mut modules: Vec<Modules> = walk
         .modules
@@ -220,6 +224,7 @@ impl<'a> Walk<'a> {
                 }
                 name.clone()
             }
+            Origin::StorePath(path) => store_name(path).to_owned(),
             Origin::Definition(_) | Origin::Host(_) => {
                 add(self.made.entry("the definition".to_owned()).or_default());
                 origin.to_string()
@@ -262,7 +267,7 @@ fn area(path: &TreePath) -> Option<String> {
 fn packages(inventory: &Inventory<'_>) -> Vec<PackageSize> {
     let list = &inventory.packages;
     let installed = list.iter().enumerate().filter(|(_, package)| !package.boot);
-    let mut sizes: Vec<PackageSize> = installed
+    installed
         .map(|(index, package)| {
             let gone = inventory.graph.goes_with(index);
             PackageSize {
@@ -275,9 +280,7 @@ fn packages(inventory: &Inventory<'_>) -> Vec<PackageSize> {
                 packages_with_it: gone.len() as u64,
             }
         })
-        .collect();
-    sizes.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
-    sizes
+        .collect()
 }
 
 /// Rules that are on with what they saved, then those that are not with what they would.

@@ -1,5 +1,6 @@
 //! Units of an image, and what becomes of each at boot.
 
+use crate::inventory::store_name;
 use pintle_model::{Contents, Kind, Origin, Tree, TreePath};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -150,6 +151,7 @@ pub fn units(tree: &Tree, contents: &dyn Contents) -> Vec<Unit> {
 fn origin(origin: &Origin) -> String {
     match origin {
         Origin::Package { name, .. } => name.clone(),
+        Origin::StorePath(path) => store_name(path).to_owned(),
         other => other.to_string(),
     }
 }

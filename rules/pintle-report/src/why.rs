@@ -2,7 +2,7 @@
 
 use crate::facts::Facts;
 use crate::inventory::Control;
-use pintle_model::{PackageRole, Source};
+use pintle_model::PackageRole;
 use pintle_package::control::relations::Relations;
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
@@ -81,7 +81,7 @@ impl Graph {
                 .collect()
         };
         let strong = edges(&["Depends", "Pre-Depends"]);
-        let Source::Debian(debian) = &facts.system.source;
+        let debian = &facts.system.source.debian;
         let weak = if debian.recommends { edges(&["Recommends"]) } else { vec![Vec::new(); names.len()] };
         let roots: Vec<Option<Reason>> = facts
             .packages

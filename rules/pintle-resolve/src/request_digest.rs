@@ -1,4 +1,4 @@
-use pintle_model::{Digest, Source, System};
+use pintle_model::{Digest, System};
 use std::fmt::Write as _;
 
 /// First line of what is hashed. Raise the number when the same definition begins to need another lock.
@@ -21,13 +21,13 @@ fn text(system: &System, boot: &[String]) -> String {
     };
     line(&[FORMAT]);
     line(&["arch", system.arch.debian()]);
-    match &system.source {
-        Source::Debian(debian) => {
-            for suite in &debian.suites {
-                line(&["suite", &suite.name, &suite.components.join(" ")]);
-            }
-            line(&["recommends", if debian.recommends { "yes" } else { "no" }]);
-        }
+    let debian = &system.source.debian;
+    for suite in &debian.suites {
+        line(&["suite", &suite.name, &suite.components.join(" ")]);
+    }
+    line(&["recommends", if debian.recommends { "yes" } else { "no" }]);
+    if let Some(nix) = &system.source.nix {
+        line(&["closure", &nix.system]);
     }
     let mut lists: Vec<[&str; 2]> = Vec::new();
     lists.extend(system.packages.iter().map(|name| ["package", name.as_str()]));

@@ -1,7 +1,10 @@
 //! The lock's text: pinned, read back as itself, refused with a line.
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic like tests")]
 
-use pintle_model::{Arch, Digest, Lock, LockedGroup, LockedPackage, LockedSuite, LockedUser, PackageRole};
+use pintle_model::{
+    Arch, Digest, Lock, LockedClosure, LockedGroup, LockedPackage, LockedPath, LockedSuite, LockedUser,
+    PackageRole,
+};
 use pintle_resolve::{LockDiff, lockfile};
 use proptest::prelude::*;
 
@@ -37,7 +40,40 @@ fn lock() -> Lock {
         ],
         users: vec![LockedUser { name: "ops".to_owned(), uid: 1000 }],
         groups: vec![LockedGroup { name: "ops".to_owned(), gid: 1000 }],
+        closure: None,
     }
+}
+
+fn closure() -> LockedClosure {
+    let path = |letter: &str, name: &str| format!("/nix/store/{}-{name}", letter.repeat(32));
+    let base = |text: String| text["/nix/store/".len()..].to_owned();
+    let own = |text: String, references: Vec<String>, ca: Option<&str>| LockedPath {
+        nar: Digest::of(text.as_bytes()),
+        path: text,
+        size: 120,
+        references,
+        ca: ca.map(str::to_owned),
+    };
+    let glibc = path("a", "glibc-2.41");
+    let system = path("b", "nixos-system-toy-26.05");
+    LockedClosure {
+        system: system.clone(),
+        paths: vec![
+            own(glibc.clone(), vec![], Some("fixed:r:sha256:abc")),
+            own(system.clone(), vec![base(glibc), base(system)], None),
+        ],
+    }
+}
+
+#[test]
+fn a_closure_is_pinned_too() {
+    let text = lockfile::print(&Lock { closure: Some(closure()), ..lock() });
+    assert_eq!(lockfile::parse(&text).unwrap().closure, Some(closure()));
+    insta::assert_snapshot!(&text[text.find("[closure]").unwrap()..], @"");
+    let error = |from: &str, to: &str| lockfile::parse(&text.replace(from, to)).unwrap_err().to_string();
+    insta::assert_snapshot!(error("[closure]\nsystem = \"/nix/store/b", "[closure]\nsystem = \"/nix/store/c"), @"");
+    insta::assert_snapshot!(error("path = \"/nix/store/a", "path = \"/nix/store/../a"), @"");
+    insta::assert_snapshot!(error("path = \"/nix/store/a", "path = \"/nix/store/z"), @"");
 }
 
 #[test]

@@ -87,6 +87,57 @@ pub fn is_folder(path: &Path) -> io::Result<Option<bool>> {
     }
 }
 
+/// Where the symbolic link at `path` leads, as written; `None` when something else is there.
+///
+/// # Errors
+/// Of the file system; `NotFound` among them.
+pub fn link_target(path: &Path) -> io::Result<Option<PathBuf>> {
+    match std::fs::read_link(path) {
+        Ok(target) => Ok(Some(target)),
+        // Something is there, and it is no link.
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether anything, be it a link that leads nowhere, is at `path`.
+///
+/// # Errors
+/// Every error but `NotFound`.
+pub fn is_there(path: &Path) -> io::Result<bool> {
+    match std::fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Times that files that belong together are read again because one of them was changed meanwhile.
+const AGAIN: usize = 10;
+
+/// The bytes of files that belong together (`None`: not there), as they were at one moment.
+///
+/// # Errors
+/// Of reading; [`io::ErrorKind::ResourceBusy`] where they change all the time.
+pub fn read_together(paths: &[&Path]) -> io::Result<Vec<Option<Vec<u8>>>> {
+    let states = || -> io::Result<Vec<_>> {
+        let state = |path: &&Path| match std::fs::metadata(path) {
+            Ok(metadata) => Ok(Some((metadata.len(), metadata.modified()?))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        };
+        paths.iter().map(state).collect()
+    };
+    for _ in 0..AGAIN {
+        let before = states()?;
+        let bytes = paths.iter().map(|path| read(path)).collect::<io::Result<Vec<_>>>()?;
+        if states()? == before {
+            return Ok(bytes);
+        }
+    }
+    Err(io::ErrorKind::ResourceBusy.into())
+}
+
 /// Opens `path` for reading.
 ///
 /// # Errors

@@ -79,6 +79,24 @@ pub fn read(root: &Path, store: &Store, ownership: Ownership) -> Result<Tree, Ho
     Ok(reader.tree)
 }
 
+/// Reads what is at `path`, whatever it is (a link is not followed), as the only entry of a tree.
+///
+/// # Errors
+/// [`HostTreeError`]; nothing is skipped.
+pub fn read_one(path: &Path, store: &Store, ownership: Ownership) -> Result<Tree, HostTreeError> {
+    let mut tree = Tree::new();
+    let origin = tree.origin(Origin::Host(path.display().to_string()));
+    let mut reader = Reader { tree, origin, store, ownership, seen: BTreeMap::new() };
+    let metadata = std::fs::symlink_metadata(path).map_err(|source| failed(path, source))?;
+    let name = path.file_name().map(|name| name.as_bytes().to_vec()).unwrap_or_default();
+    let inside = TreePath::new(name).map_err(|error| bad(path, error.into()))?;
+    reader.entry(path, &inside, &metadata)?;
+    if metadata.is_dir() {
+        reader.below(vec![(path.to_owned(), inside)])?;
+    }
+    Ok(reader.tree)
+}
+
 fn failed(path: &Path, source: io::Error) -> HostTreeError {
     HostTreeError::Read { path: path.to_owned(), source }
 }
@@ -99,7 +117,10 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// Everything below `root`; a list of folders to do instead of recursion, so depth costs no stack.
     fn folder(&mut self, root: &Path) -> Result<(), HostTreeError> {
-        let mut todo = vec![(root.to_owned(), TreePath::root())];
+        self.below(vec![(root.to_owned(), TreePath::root())])
+    }
+
+    fn below(&mut self, mut todo: Vec<(PathBuf, TreePath)>) -> Result<(), HostTreeError> {
         while let Some((folder, inside)) = todo.pop() {
             // Sorted, so that numbers do not depend on the order the file system has.
             let entries = std::fs::read_dir(&folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);

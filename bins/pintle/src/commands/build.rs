@@ -5,6 +5,7 @@ use crate::environment::Outside;
 use crate::report::{Failure, FailureKind, Reporter};
 use pintle_flows::archive::ArchiveError;
 use pintle_flows::build::{BuildError, Built, Event, Reports, Request, build};
+use pintle_flows::closure::ClosureError;
 use pintle_flows::pin::{Change, LockMode, PinError};
 use pintle_flows::unpack::UnpackError;
 use pintle_model::{SbomFormat, Size};
@@ -13,7 +14,10 @@ use serde_json::json;
 use std::process::ExitCode;
 
 pub(crate) fn run(arguments: &Build, reporter: &Reporter) -> Outcome {
-    let definition = read(&arguments.definition, reporter)?;
+    let definition = match super::closure::definition(&arguments.closure)? {
+        Some(definition) => definition,
+        None => read(&arguments.definition, reporter)?,
+    };
     let outside = Outside::of(reporter, arguments.offline, arguments.vendor.as_deref())?;
     let sbom: Vec<SbomFormat> = arguments.sbom.iter().filter_map(|sbom| sbom_format(*sbom)).collect();
     let request = Request {
@@ -131,7 +135,8 @@ fn stopped() -> Failure {
 pub(crate) fn explain_pin(error: PinError) -> Failure {
     use FailureKind::{BadInput, Failed, Refused};
     let (kind, hint) = match &error {
-        PinError::Archive(ArchiveError::Fetch { source: FetchError::Cancelled, .. })
+        PinError::Closure(ClosureError::Stopped)
+        | PinError::Archive(ArchiveError::Fetch { source: FetchError::Cancelled, .. })
         | PinError::Unpack(UnpackError::Stopped | UnpackError::Fetch { source: FetchError::Cancelled, .. }) =>
         {
             return stopped();
@@ -151,6 +156,7 @@ pub(crate) fn explain_pin(error: PinError) -> Failure {
         PinError::Archive(ArchiveError::Fetch { source: FetchError::NotFound(_), .. }) => {
             (Failed, "check the mirror (`source.mirror`) and the name of the suite")
         }
+        PinError::Closure(error) => closure(error),
         PinError::Missing(_) => (BadInput, "pintle lock, and keep the file with the definition"),
         PinError::Outdated(_) => (BadInput, "pintle lock shows and writes what changes"),
         PinError::Lock { .. } => (BadInput, "take it from version control, or remove it and run pintle lock"),
@@ -169,6 +175,34 @@ pub(crate) fn explain_pin(error: PinError) -> Failure {
     };
     let failure = Failure::new(kind, error);
     if hint.is_empty() { failure } else { failure.hint(hint) }
+}
+
+fn closure(error: &ClosureError) -> (FailureKind, &'static str) {
+    use FailureKind::{BadInput, Failed, Refused};
+    match error {
+        ClosureError::Untrusted { .. }
+        | ClosureError::Unpack { .. }
+        | ClosureError::Other { .. }
+        | ClosureError::CacheInfo { .. }
+        | ClosureError::NarInfo { .. } => (Refused, ""),
+        ClosureError::Closure(pintle_flows::closure::BadClosure::Secrets { .. }) => (Refused, ""),
+        ClosureError::NoSystem { .. }
+        | ClosureError::Path(_)
+        | ClosureError::Key(_)
+        | ClosureError::Cache(_)
+        | ClosureError::Registration { .. }
+        | ClosureError::Closure(_) => (BadInput, ""),
+        ClosureError::Absent { .. } => (
+            Failed,
+            "build or copy it (`nix build`, `nix copy`), or name a cache that has it (`source.nix-caches`)",
+        ),
+        ClosureError::Gone { .. } => {
+            (Failed, "nix-store --repair-path PATH, or `nix-store --verify --check-contents`")
+        }
+        ClosureError::Keep { .. } => (Failed, "PINTLE_CACHE_DIR names another folder for the cache"),
+        ClosureError::Fetch { source, .. } => fetch(source),
+        _ => (Failed, ""),
+    }
 }
 
 fn archive(error: &ArchiveError) -> (FailureKind, &'static str) {

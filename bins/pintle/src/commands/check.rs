@@ -25,7 +25,7 @@ pub(crate) fn run(arguments: &DefinitionOnly, reporter: &Reporter) -> Outcome {
 
 /// Reads and evaluates a definition, for every command that needs one; notices are said on the way.
 pub(crate) fn read(path: &Path, reporter: &Reporter) -> Result<Definition, Failure> {
-    let definition = load(path, &mut std::io::stdin().lock()).map_err(explain)?;
+    let definition = load(path, &mut std::io::stdin().lock()).map_err(explain_definition)?;
     if let Some(evaluation) = definition.evaluation()
         && !evaluation.notices().0.is_empty()
     {
@@ -56,7 +56,7 @@ pub(crate) fn problems(problems: &Problems) -> Failure {
         .hint("`pintle options NAME` prints the reference of a module")
 }
 
-fn explain(error: DefinitionError) -> Failure {
+pub(crate) fn explain_definition(error: DefinitionError) -> Failure {
     match &error {
         DefinitionError::Problems(found) => problems(found),
         DefinitionError::Missing(_) => Failure::new(FailureKind::BadInput, error)

@@ -2,6 +2,7 @@
 
 pub(crate) mod build;
 pub(crate) mod check;
+pub(crate) mod closure;
 pub(crate) mod completions;
 pub(crate) mod diff;
 pub(crate) mod docs;

@@ -14,9 +14,12 @@ use std::time::Duration;
 
 pub(crate) fn run(arguments: &Run, reporter: &Reporter) -> Outcome {
     let failed = |error: RunError| explain(error);
-    let image = match &arguments.image {
-        Some(image) => image.clone(),
-        None => newest_image(Path::new("out"))?,
+    let scratch = scratch_folder()?;
+    let direct = super::closure::direct(arguments, scratch.path(), reporter)?;
+    let image = match (&direct, &arguments.image) {
+        (Some(direct), _) => direct.disk.clone(),
+        (None, Some(image)) => image.clone(),
+        (None, None) => newest_image(Path::new("out"))?,
     };
     if arguments.plot.is_some() && matches!(arguments.console, arguments::Console::Terminal) {
         let message = "a machine whose console is this terminal is not watched: there is nothing to plot";
@@ -24,8 +27,7 @@ pub(crate) fn run(arguments: &Run, reporter: &Reporter) -> Outcome {
             Failure::new(FailureKind::Usage, message).hint("pintle run --console show --plot FILE.svg")
         );
     }
-    let scratch = scratch_folder()?;
-    let request = request(arguments, image, scratch.path().to_owned());
+    let request = Request { direct, ..request(arguments, image, scratch.path().to_owned()) };
     let mut tell = |event: Event| tell(&event, reporter);
     let ran = pintle_flows::run::run(&request, &mut tell, &interrupted()).map_err(failed)?;
     if let (Some(path), Some(boot)) = (&arguments.plot, &ran.boot) {
@@ -44,6 +46,7 @@ fn request(arguments: &Run, image: PathBuf, scratch: PathBuf) -> Request {
     Request {
         name,
         image,
+        direct: None,
         arch: Arch::Amd64,
         firmware: match arguments.firmware {
             arguments::Firmware::Uefi => Firmware::Uefi,

@@ -1,10 +1,12 @@
 //! What starts the system: kernel, initrd, and the files of the boot packages.
 
+use super::root;
 use crate::supply::Supply;
 use crate::unpack::Unpacked;
 use pintle_assemble::initrd::{self, InitrdError, InitrdOptions, Root};
 use pintle_boot::grub::Files;
-use pintle_image::{BootFiles, EfiFiles, GrubFiles, KernelFiles};
+use pintle_closure::Entry;
+use pintle_image::{BootFiles, EfiFiles, GrubFiles, KernelFiles, Variant};
 use pintle_model::{Blob, Contents, Hasher, Kind, System, Timestamp, Tree, TreePath, WriteAll};
 use pintle_package::EntryKind;
 use pintle_world::atomic::AtomicError;
@@ -16,7 +18,7 @@ use std::io;
 #[must_use]
 pub fn boot_packages(system: &System) -> Vec<&'static str> {
     let mut packages = Vec::new();
-    if system.kernel.is_wanted() {
+    if system.starts() {
         if system.image.bios {
             packages.push("grub-pc-bin");
         }
@@ -68,15 +70,44 @@ const INITRD_LEVEL: i32 = 6;
 /// [`BootError`].
 pub(super) fn files<'a>(
     system: &System,
-    tree: &Tree,
+    root: &root::Root,
     packages: &[Unpacked],
     grub: &'a Files<'a>,
     supply: &Supply<'_>,
     epoch: Timestamp,
 ) -> Result<Option<(BootFiles<'a>, Vec<Tree>)>, BootError> {
-    if !system.kernel.is_wanted() {
+    if !system.starts() {
         return Ok(None);
     }
+    let (kernels, contents) = match &root.entries {
+        Some(entries) => (entries.iter().map(said).collect(), Vec::new()),
+        None => found(system, &root.tree, supply, epoch)?,
+    };
+    let efi = if system.image.uefi { Some(efi_files(system, packages)?) } else { None };
+    let grub = system.image.bios.then_some(GrubFiles { files: grub });
+    Ok(Some((BootFiles { kernels, efi, grub }, contents)))
+}
+
+/// An entry as the system says it.
+fn said(entry: &Entry) -> KernelFiles {
+    let (path, image) = entry.kernel.clone();
+    let (initrd_path, initrd) = entry.initrd.clone().unzip();
+    let variant = Variant {
+        name: entry.name.clone(),
+        title: entry.title.clone(),
+        cmdline: entry.cmdline.clone(),
+        os_release: entry.os_release.clone(),
+    };
+    KernelFiles { image, path, release: entry.release.clone(), initrd, initrd_path, variant: Some(variant) }
+}
+
+/// The kernels in a tree, each with an initrd that is made for it.
+fn found(
+    system: &System,
+    tree: &Tree,
+    supply: &Supply<'_>,
+    epoch: Timestamp,
+) -> Result<(Vec<KernelFiles>, Vec<Tree>), BootError> {
     let (mut kernels, mut contents) = (Vec::new(), Vec::new());
     for (release, (path, image)) in images(tree, system)? {
         let options = InitrdOptions {
@@ -88,12 +119,18 @@ pub(super) fn files<'a>(
             epoch,
         };
         let initrd = initrd::assemble(tree, supply.store, &options)?;
-        kernels.push(KernelFiles { image, path, release, initrd: Some(pack(&initrd, supply)?) });
+        let initrd_file = Some(pack(&initrd, supply)?);
+        kernels.push(KernelFiles {
+            image,
+            path,
+            release,
+            initrd: initrd_file,
+            initrd_path: None,
+            variant: None,
+        });
         contents.push(initrd);
     }
-    let efi = if system.image.uefi { Some(efi_files(system, packages)?) } else { None };
-    let grub = system.image.bios.then_some(GrubFiles { files: grub });
-    Ok(Some((BootFiles { kernels, efi, grub }, contents)))
+    Ok((kernels, contents))
 }
 
 /// Every kernel by release, with its place in the tree. Debian's packages had it in `/boot` until Linux 6.12; since

@@ -4,7 +4,7 @@ use super::Written;
 use crate::outputs::Output;
 use pintle_assemble::Report;
 use pintle_image::{Finding, ImagePlan};
-use pintle_model::{Arch, Digest, Kind, Lock, LockedPackage, Origin, System, Tree};
+use pintle_model::{Arch, Digest, Kind, Lock, LockedClosure, LockedPackage, Origin, System, Tree};
 use pintle_report::SizeReport;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -38,6 +38,9 @@ pub struct Manifest<'a> {
     pub findings: &'a [Finding],
     /// Packages, by name.
     pub packages: &'a [LockedPackage],
+    /// Paths of the closure that is the system.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closure: Option<&'a LockedClosure>,
     /// How each package's maintainer scripts were dealt with.
     pub scripts: &'a Report,
     /// Reports beside the image, without folders, by kind.
@@ -109,6 +112,7 @@ pub(super) fn text(facts: &Facts<'_>) -> Vec<u8> {
         disk: facts.disk,
         findings: facts.findings,
         packages: &facts.lock.packages,
+        closure: facts.lock.closure.as_ref(),
         scripts: facts.report,
         reports: facts.reports.iter().map(|report| (report.kind, file_name(&report.path))).collect(),
         size: facts.size,
@@ -129,6 +133,7 @@ fn shares(tree: &Tree) -> BTreeMap<String, Share> {
         let key = match tree.origin_of(entry.inode.origin) {
             Origin::Nobody => "nobody".to_owned(),
             Origin::Package { name, .. } => format!("package {name}"),
+            Origin::StorePath(path) => format!("store path {path}"),
             Origin::Definition(_) => "definition".to_owned(),
             Origin::Generated(by) => format!("generated {by}"),
             Origin::Host(_) => "host".to_owned(),

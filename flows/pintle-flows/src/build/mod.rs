@@ -7,6 +7,7 @@ mod manifest;
 mod outputs;
 mod recipes;
 mod reports;
+mod root;
 
 pub use boot::{BootError, boot_packages};
 pub use copies::CopyError;
@@ -21,12 +22,13 @@ use crate::pin::{LockMode, PinError, Pinned, pin};
 use crate::supply::Supply;
 use crate::unpack::Unpacked;
 use outputs::Wanted;
-use pintle_assemble::{AssembleError, AssembleErrors, Input, assemble};
+use pintle_assemble::{AssembleError, AssembleErrors};
 use pintle_image::{ContainerError, Finding, ImagePlan, Inputs, PlanError, Severity, plan};
 use pintle_model::{Lock, OutputFormat, Timestamp, Tree};
 use pintle_package::oci;
 use pintle_report::SizeReport;
 use pintle_world::atomic::AtomicError;
+use root::{Given, Root};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -244,6 +246,7 @@ impl Prepared {
         reports::Sources {
             definition,
             packages: &self.packages,
+            paths: self.lock.closure.as_ref().map_or(&[], |closure| &closure.paths),
             report: &self.report,
             root: &self.plan.content.root,
             initrd: self.initrd.as_ref(),
@@ -264,37 +267,35 @@ fn prepare(
 ) -> Result<Prepared, BuildError> {
     let wanted = Wanted { formats: formats(request) };
     let system = request.definition.system();
-    let folder = request.definition.folder.as_path();
-    let recipes = read_recipes(folder)?;
+    let recipes = read_recipes(&request.definition.folder)?;
 
     steps.begin("packages", tell, supply)?;
-    let Pinned { lock, text, packages, change } =
+    let Pinned { lock, text, packages, closure, change } =
         pin(request.definition, request.lock_file, request.lock_mode, &recipes, supply)?;
     change.into_iter().for_each(|change| tell(Event::Locked(change)));
     let epoch = system.image.epoch.unwrap_or_else(|| crate::pin::snapshot_time(&lock));
 
     steps.begin("tree", tell, supply)?;
-    let host_files = copies::read(system, folder, supply.store)?;
-    let installed = crate::pin::installed(&packages);
-    let assembled = assemble(&Input {
-        system,
-        packages: &installed,
-        users: &lock.users,
-        groups: &lock.groups,
-        contents: supply.store,
-        epoch: Timestamp::from_secs(epoch),
-        host_files: &host_files,
+    let time = Timestamp::from_secs(epoch);
+    let given = Given {
+        definition: request.definition,
+        lock: &lock,
+        packages: &packages,
         recipes: &recipes,
-    })?;
-    assembled.report.warnings.iter().for_each(|warning| tell(Event::Note(warning.clone())));
+        epoch: time,
+    };
+    let root = match (&system.source.nix, &closure) {
+        (Some(nix), Some((toplevel, paths))) => root::of_closure(nix, toplevel, paths, time, supply)?,
+        _ => root::of_packages(&given, supply)?,
+    };
+    root.report.warnings.iter().for_each(|warning| tell(Event::Note(warning.clone())));
 
-    let bare = wanted.bare(system, &assembled.tree, epoch)?;
+    let bare = wanted.bare(system, &root.tree, epoch)?;
 
     steps.begin("boot files", tell, supply)?;
     let grub = |name: &str| boot::grub_file(&packages, name, supply.store);
-    let time = Timestamp::from_secs(epoch);
     let boot = match wanted.disk() {
-        true => boot::files(system, &assembled.tree, &packages, &grub, supply, time)?,
+        true => boot::files(system, &root, &packages, &grub, supply, time)?,
         false => None,
     };
     let (boot, initrds) = boot.map_or((None, Vec::new()), |(boot, initrds)| {
@@ -303,14 +304,14 @@ fn prepare(
     });
 
     steps.begin("plan", tell, supply)?;
-    let root = assembled.tree;
-    let inputs = Inputs { system, lock: &lock, root, boot, epoch, contents: supply.store };
+    let Root { tree, report, mounting, modules, .. } = root;
+    let inputs =
+        Inputs { system, lock: &lock, root: tree, boot, mounting, epoch, modules, contents: supply.store };
     let plan = plan(inputs).map_err(BuildError::Plan)?;
     let findings = wanted.findings(&plan, system, supply);
     if findings.iter().any(|finding| finding.severity == Severity::Error) {
         return Err(BuildError::Lint(findings));
     }
-    let report = assembled.report;
     // Reports show the kernel that starts by itself.
     let default = plan.report.kernel.as_ref();
     let initrd = initrds.into_iter().find(|(release, _)| Some(release) == default).map(|(_, tree)| tree);

@@ -5,7 +5,7 @@ use crate::outputs::Output;
 use crate::unpack::Unpacked;
 use pintle_assemble::{Coverage, PackageReport, Report};
 use pintle_image::{Finding, ImagePlan, PartitionPlan, Role};
-use pintle_model::{Contents, Digest, Kind, PackageRole, SbomFormat, Tree};
+use pintle_model::{Contents, Digest, Kind, LockedPath, PackageRole, SbomFormat, Tree};
 use pintle_report::facts::{BootStep, Disk, Facts, OutputFact, PackageFact, Partition, ScriptFact, SlimFact};
 use pintle_report::{Inventory, PageError, SbomError, SizeReport, page, sbom, size};
 use serde::Serialize;
@@ -47,6 +47,7 @@ pub enum ReportError {
 pub(super) struct Sources<'a> {
     pub(super) definition: &'a Definition,
     pub(super) packages: &'a [Unpacked],
+    pub(super) paths: &'a [LockedPath],
     pub(super) report: &'a Report,
     pub(super) root: &'a Tree,
     pub(super) initrd: Option<&'a Tree>,
@@ -129,6 +130,7 @@ impl Sources<'_> {
             initrd: self.initrd,
             contents: self.contents,
             packages: &packages,
+            paths: self.paths,
             disk: &self.disk,
             outputs: &outputs,
             warnings: &warnings,

@@ -6,7 +6,7 @@ use crate::definition::Definition;
 use crate::supply::Supply;
 use crate::unpack::{UnpackError, Unpacked, unpack};
 use pintle_assemble::Recipes;
-use pintle_model::{Digest, LOCK_SCHEMA, Lock, LockedPackage, Source};
+use pintle_model::{Digest, LOCK_SCHEMA, Lock, LockedPackage};
 use pintle_package::control::Limits;
 use pintle_package::control::index::{self, PackageRecord};
 use pintle_resolve::{Request, SuiteIndex, Universe, near_names, solve};
@@ -41,7 +41,7 @@ pub(crate) struct Wanted<'a> {
 pub(crate) fn choose(wanted: &Wanted<'_>, moves: Moves<'_>, supply: &Supply<'_>) -> Result<Lock, PinError> {
     let Wanted { definition, boot, digest, old, recipes } = *wanted;
     let system = definition.system();
-    let Source::Debian(debian) = &system.source;
+    let debian = &system.source.debian;
     let known = old.map_or(&[][..], |old| &old.suites[..]);
     let suites = archive::read(debian, system.arch, &definition.folder, known, supply)?;
     let mut records = Vec::new();
@@ -70,7 +70,8 @@ pub(crate) fn choose(wanted: &Wanted<'_>, moves: Moves<'_>, supply: &Supply<'_>)
         boot: specs(boot)?,
         recommends: debian.recommends,
         needed: recipes.recommends(),
-        essential: true,
+        // A closure brings its own.
+        essential: system.source.nix.is_none(),
         prefer: old.map(|old| old.packages.iter().map(|p| p.name.clone()).collect()).unwrap_or_default(),
         keep: kept.digests,
     };
@@ -87,6 +88,7 @@ pub(crate) fn choose(wanted: &Wanted<'_>, moves: Moves<'_>, supply: &Supply<'_>)
         packages,
         users: Vec::new(),
         groups: Vec::new(),
+        closure: None,
     })
 }
 
@@ -99,7 +101,7 @@ pub(crate) fn choose_each(
     supply: &Supply<'_>,
 ) -> Result<Vec<Result<Lock, String>>, PinError> {
     let system = definition.system();
-    let Source::Debian(debian) = &system.source;
+    let debian = &system.source.debian;
     let suites = archive::read(debian, system.arch, &definition.folder, &[], supply)?;
     let mut records = Vec::new();
     for suite in &suites {
@@ -126,6 +128,7 @@ pub(crate) fn choose_each(
                 packages: solution.locked(),
                 users: Vec::new(),
                 groups: Vec::new(),
+                closure: None,
             }),
         })
     };
@@ -165,7 +168,7 @@ fn keep(
         Moves::Nothing => BTreeSet::new(),
         Moves::Only(names) => moved(old, names, supply)?,
     };
-    let Source::Debian(debian) = &wanted.definition.system().source;
+    let debian = &wanted.definition.system().source.debian;
     let stays = |package: &&LockedPackage| {
         !moved.contains(package.name.as_str()) && debian.suites.iter().any(|s| s.name == package.suite)
     };
@@ -220,7 +223,7 @@ fn still_there(
     wanted: &Wanted<'_>,
     supply: &Supply<'_>,
 ) -> Result<Option<Unpacked>, PinError> {
-    let Source::Debian(debian) = &wanted.definition.system().source;
+    let debian = &wanted.definition.system().source.debian;
     let folder = &wanted.definition.folder;
     let mirrors = archive::package_mirrors(debian, folder, old, supply)?;
     match unpack(std::slice::from_ref(package), &mirrors, supply) {

@@ -7,12 +7,14 @@ pub(crate) use choose::{Moves, source, stanza};
 
 use crate::archive::{self, ArchiveError};
 use crate::build::boot_packages;
+use crate::closure::{self, ClosureError, Located, Places, Supplied, locate};
 use crate::definition::Definition;
 use crate::supply::Supply;
 use crate::unpack::{UnpackError, Unpacked, unpack};
 pub(crate) use choose::{Wanted, choose, choose_each};
 use pintle_assemble::{AssembleErrors, Package, Recipes, accounts};
-use pintle_model::{Lock, LockedSuite, PackageRole, Source, System};
+use pintle_model::{Lock, LockedSuite, PackageRole, System};
+use pintle_nix::StorePath;
 use pintle_package::control::date;
 use pintle_package::control::index::IndexError;
 use pintle_resolve::lockfile::{self, LockError};
@@ -51,6 +53,8 @@ pub struct Pinned {
     pub text: String,
     /// Its packages in its order.
     pub packages: Vec<Unpacked>,
+    /// The closure that is the system, with all of its paths.
+    pub(crate) closure: Option<(StorePath, Vec<Supplied>)>,
     /// What became of it; none when it is as it was.
     pub change: Option<Change>,
 }
@@ -93,6 +97,9 @@ pub enum PinError {
         #[source]
         source: LockError,
     },
+    /// The closure.
+    #[error(transparent)]
+    Closure(#[from] ClosureError),
     /// The archive.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
@@ -138,11 +145,15 @@ pub fn pin(
 ) -> Result<Pinned, PinError> {
     let previous = lock_file.map(read).transpose()?.flatten();
     let path = lock_file.unwrap_or(Path::new("pintle.lock"));
-    let answers = previous.as_ref().is_some_and(|(lock, _)| lock_answers(lock, definition));
+    let located = located(definition, previous.as_ref().map(|(lock, _)| lock))?;
+    let answers = previous
+        .as_ref()
+        .is_some_and(|(lock, _)| lock_answers(lock, definition) && same_closure(lock, located.as_ref()));
     match (previous, mode) {
         (Some((lock, text)), LockMode::Locked | LockMode::Extend) if answers => {
             let packages = packages(definition, &lock, supply)?;
-            Ok(Pinned { lock, text, packages, change: None })
+            let closure = supplied(definition, &lock, located.as_ref(), supply)?;
+            Ok(Pinned { lock, text, packages, closure, change: None })
         }
         (None, LockMode::Locked) => Err(PinError::Missing(path.to_owned())),
         (Some(_), LockMode::Locked) => Err(PinError::Outdated(path.to_owned())),
@@ -157,7 +168,8 @@ pub fn pin(
                 None => Change::Made { packages: lock.packages.len() },
                 Some(old) => Change::Changed(Box::new(LockDiff::new(&old, &lock))),
             };
-            Ok(Pinned { lock, text, packages, change: Some(change) })
+            let closure = supplied(definition, &lock, located.as_ref(), supply)?;
+            Ok(Pinned { lock, text, packages, closure, change: Some(change) })
         }
     }
 }
@@ -178,7 +190,7 @@ pub(crate) fn packages(
     lock: &Lock,
     supply: &Supply<'_>,
 ) -> Result<Vec<Unpacked>, PinError> {
-    let Source::Debian(debian) = &definition.system().source;
+    let debian = &definition.system().source.debian;
     let mirrors = archive::package_mirrors(debian, &definition.folder, lock, supply)?;
     Ok(unpack(&lock.packages, &mirrors, supply)?)
 }
@@ -196,9 +208,46 @@ pub(crate) fn make(
     let digest = request_digest(system, &boot);
     let wanted = Wanted { definition, boot: &boot, digest, old, recipes };
     let mut lock = choose(&wanted, moves, supply)?;
+    if let (Some(nix), Some(located)) = (&system.source.nix, located(definition, None)?) {
+        let places = Places::open(nix, &definition.folder, located.root.as_deref())?;
+        lock.closure = Some(closure::pin(&located.toplevel, &places, supply)?);
+    }
     let packages = packages(definition, &lock, supply)?;
     number(&mut lock, system, &packages, old, recipes, supply)?;
     Ok((lock, packages))
+}
+
+/// The closure that the definition names on this machine. Where a lock says which it is, the name may lead nowhere: on
+/// another machine nobody has the link.
+fn located(definition: &Definition, lock: Option<&Lock>) -> Result<Option<Located>, PinError> {
+    let Some(nix) = &definition.system().source.nix else { return Ok(None) };
+    match locate(&nix.system, &definition.folder) {
+        Ok(located) => Ok(Some(located)),
+        Err(_) if lock.is_some_and(|lock| lock.closure.is_some()) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The lock's closure is the one that the name leads to, or the name leads nowhere here.
+fn same_closure(lock: &Lock, located: Option<&Located>) -> bool {
+    located.is_none_or(|located| {
+        lock.closure.as_ref().is_some_and(|closure| closure.system == located.toplevel.to_string())
+    })
+}
+
+/// The paths of the lock's closure, had and unpacked where they are not yet.
+fn supplied(
+    definition: &Definition,
+    lock: &Lock,
+    located: Option<&Located>,
+    supply: &Supply<'_>,
+) -> Result<Option<(StorePath, Vec<Supplied>)>, PinError> {
+    let (Some(nix), Some(locked)) = (&definition.system().source.nix, &lock.closure) else { return Ok(None) };
+    let root = located.and_then(|located| located.root.as_deref());
+    let places = Places::open(nix, &definition.folder, root)?;
+    let (toplevel, infos) = closure::infos(locked)?;
+    let paths = closure::supply(infos.values().collect(), &places, supply)?;
+    Ok(Some((toplevel, paths)))
 }
 
 /// The lock at `path` with its text; `None` when there is none.

@@ -1,3 +1,4 @@
+use super::direct::Direct;
 use super::until::Forward;
 use pintle_model::{Arch, Size};
 use std::ffi::OsString;
@@ -68,6 +69,8 @@ pub struct Machine {
     pub writes: Writes,
     /// UEFI: code (read-only) and a scratch copy of the variables; BIOS: none.
     pub uefi: Option<(PathBuf, PathBuf)>,
+    /// A kernel to be started by itself.
+    pub direct: Option<Direct>,
     /// Memory.
     pub memory: Size,
     /// Processors.
@@ -106,6 +109,12 @@ impl Machine {
         } else {
             // SeaBIOS then says its name on the serial line, which starts the timeline.
             add(&["-fw_cfg", "name=etc/sercon-port,string=0"]);
+        }
+        if let Some(Direct { kernel, initrd, cmdline, .. }) = &self.direct {
+            add(&["-kernel", &kernel.to_string_lossy(), "-append", cmdline]);
+            if let Some(initrd) = initrd {
+                add(&["-initrd", &escape(initrd)]);
+            }
         }
         let snapshot = if self.writes == Writes::Discarded { "on" } else { "off" };
         let file = escape(&self.image);
@@ -170,6 +179,7 @@ mod tests {
             drives: vec![("/data.img".into(), "raw")],
             writes: Writes::Discarded,
             uefi: None,
+            direct: None,
             memory: Size::mib(256),
             cpus: 2,
             forwards: vec![Forward { host: 8080, guest: 80 }],

@@ -1,11 +1,13 @@
 //! Boot an image in QEMU and watch it until it is ready.
 
+mod direct;
 mod machine;
 mod plot;
 mod session;
 mod timeline;
 mod until;
 
+pub use direct::{Direct, DirectError, DirectRequest, direct};
 pub use machine::{Console, DiskBus, Firmware, Machine, Writes};
 pub use pintle_report::plot::{Boot, svg};
 pub use plot::PlotError;
@@ -43,6 +45,8 @@ pub struct Request {
     pub name: String,
     /// Disk image.
     pub image: PathBuf,
+    /// A kernel to be started without firmware's help and without a boot loader; the image is its root.
+    pub direct: Option<Direct>,
     /// Architecture.
     pub arch: Arch,
     /// Firmware.
@@ -226,6 +230,8 @@ fn prepare(request: &Request, emulator: &Emulator, public: String) -> Result<Mac
     let (image, image_format) = disk(&request.image)?;
     let drives = request.drives.iter().map(|path| disk(path)).collect::<Result<Vec<_>, _>>()?;
     let uefi = match request.firmware {
+        // A kernel by itself needs none, and SeaBIOS is the faster one to hand over.
+        _ if request.direct.is_some() => None,
         Firmware::Bios => None,
         Firmware::Uefi => Some(ovmf(&request.scratch)?),
     };
@@ -254,6 +260,7 @@ fn prepare(request: &Request, emulator: &Emulator, public: String) -> Result<Mac
         drives,
         writes: request.writes,
         uefi,
+        direct: request.direct.clone(),
         memory: request.memory,
         cpus: request.cpus,
         forwards,
@@ -315,7 +322,7 @@ fn watch(
         if vm.elapsed() >= asked + TICK {
             asked = vm.elapsed();
             missing.retain(|until| {
-                let holds = holds(until, machine, timeline);
+                let holds = holds(until, machine, timeline, vm);
                 if holds && *until != Until::Login {
                     timeline.add(vm.elapsed(), &until.to_string());
                     tell(Event::Reached(Moment {
@@ -347,11 +354,13 @@ fn see_console(vm: &Vm, timeline: &mut Timeline, tell: &mut dyn FnMut(Event)) {
     }
 }
 
-fn holds(until: &Until, machine: &Machine, timeline: &Timeline) -> bool {
+fn holds(until: &Until, machine: &Machine, timeline: &Timeline, vm: &Vm) -> bool {
     // QEMU accepts the connection itself and passes it on: only an answer counts.
     let patience = Duration::from_secs(3);
     match until {
         Until::Login => timeline.has_login(),
+        // Rarely asked, and a console has some kilobytes.
+        Until::Console(text) => String::from_utf8_lossy(&vm.log()).contains(text.as_str()),
         Until::Ssh => {
             let port = host_port(&machine.forwards, 22);
             ssh::greets(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), patience)

@@ -6,6 +6,8 @@ use std::str::FromStr;
 pub enum Until {
     /// A login prompt stands on the serial console.
     Login,
+    /// A line of the serial console holds this text.
+    Console(String),
     /// An SSH server greets on the guest's port 22.
     Ssh,
     /// `http://` at a port of the guest answers with a status below 400.
@@ -20,7 +22,7 @@ pub enum Until {
 /// The text is no readiness condition.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error(
-    "`{0}` is not something to wait for (use `login`, `ssh`, or a URL of the guest such as `http://:80/`)"
+    "`{0}` is not something to wait for (use `login`, `ssh`, a URL of the guest such as `http://:80/`, or `console:TEXT`)"
 )]
 pub struct BadUntil(String);
 
@@ -32,6 +34,9 @@ impl FromStr for Until {
             "login" => return Ok(Self::Login),
             "ssh" => return Ok(Self::Ssh),
             _ => {}
+        }
+        if let Some(line) = text.strip_prefix("console:").filter(|line| !line.is_empty()) {
+            return Ok(Self::Console(line.to_owned()));
         }
         let rest = text.strip_prefix("http://").ok_or_else(bad)?;
         let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
@@ -48,6 +53,7 @@ impl fmt::Display for Until {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Login => f.write_str("login prompt"),
+            Self::Console(line) => write!(f, "`{line}` on the console"),
             Self::Ssh => f.write_str("ssh greets"),
             Self::Http { port, path } => write!(f, "http://:{port}{path} answers"),
         }
@@ -87,7 +93,8 @@ mod tests {
         assert_eq!("ssh".parse(), Ok(Until::Ssh));
         assert_eq!("http://:8080/x?y".parse(), Ok(http(8080, "/x?y")));
         assert_eq!("http://localhost".parse(), Ok(http(80, "/")));
-        insta::assert_snapshot!("https://x/".parse::<Until>().unwrap_err(), @"`https://x/` is not something to wait for (use `login`, `ssh`, or a URL of the guest such as `http://:80/`)");
+        insta::assert_snapshot!("https://x/".parse::<Until>().unwrap_err(), @"`https://x/` is not something to wait for (use `login`, `ssh`, a URL of the guest such as `http://:80/`, or `console:TEXT`)");
+        assert_eq!("console:a b".parse(), Ok(Until::Console("a b".to_owned())));
         assert_eq!("8080:80".parse(), Ok(Forward { host: 8080, guest: 80 }));
         assert!("80".parse::<Forward>().is_err() && "1:70000".parse::<Forward>().is_err());
     }

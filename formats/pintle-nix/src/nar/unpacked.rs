@@ -78,6 +78,14 @@ impl UnpackedNar {
         }
     }
 
+    /// Offset, length and digest of every file's bytes in the pack.
+    pub fn files(&self) -> impl Iterator<Item = (u64, u64, Digest)> {
+        self.entries.iter().filter_map(|entry| match &entry.kind {
+            NarKind::File { offset, len, digest, .. } => Some((*offset, *len, *digest)),
+            NarKind::Directory | NarKind::Symlink(_) => None,
+        })
+    }
+
     /// The node at `path` (without leading slash; empty: the root). Links are not followed.
     #[must_use]
     pub fn get(&self, path: &[u8]) -> Option<&NarEntry> {

@@ -6,7 +6,7 @@ mod next;
 
 pub use next::{NextStep, next_steps};
 
-use crate::{Finding, ImagePlan, Role, Severity};
+use crate::{Finding, ImagePlan, Mounting, Role, Severity};
 use needs::Needs;
 use pintle_model::{Arch, Contents, Kind, Platform, Size, System, Tree, TreePath};
 use std::collections::BTreeSet;
@@ -27,9 +27,12 @@ pub fn check(platform: Platform, plan: &ImagePlan, system: &System, contents: &d
     checker.size();
     checker.modules();
     checker.console();
-    checker.network();
-    checker.access();
-    checker.agents();
+    // What these look at is where Debian has it; a system of another kind sees to them by itself.
+    if plan.mounting == Mounting::Planned {
+        checker.network();
+        checker.access();
+        checker.agents();
+    }
     checker.findings
 }
 
@@ -82,7 +85,7 @@ impl Checker<'_> {
 
     fn modules(&mut self) {
         let Some(release) = &self.plan.report.kernel else { return };
-        let known = modules(self.root(), release, self.contents);
+        let known = modules(self.root(), &self.plan.modules, release, self.contents);
         for module in self.needs.modules {
             if known.contains(module.name) {
                 continue;
@@ -173,9 +176,9 @@ fn asks_dhcp(text: &[u8]) -> bool {
 }
 
 /// Names of the modules that kernel `release` has, as files or built in, with `_` for `-`.
-fn modules(root: &Tree, release: &str, contents: &dyn Contents) -> BTreeSet<String> {
+fn modules(root: &Tree, modules: &TreePath, release: &str, contents: &dyn Contents) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    let folder = format!("usr/lib/modules/{release}");
+    let folder = format!("{modules}/{release}");
     let list = root.find(&format!("{folder}/modules.builtin")).map(|inode| &inode.kind);
     if let Some(Kind::File(blob)) = list {
         let text = blob.read(contents, LIST_MAX).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! A system small enough to read: a root of a dozen files, a kernel and a stub that are only headers.
 
-use pintle_image::{BootFiles, EfiFiles, GrubFiles, Inputs, KernelFiles};
+use pintle_image::{BootFiles, EfiFiles, GrubFiles, Inputs, KernelFiles, Mounting};
 use pintle_model::{
     Arch, Attrs, Blob, Debian, Digest, Image, Kernel, Kind, LOCK_SCHEMA, Lock, LockedPackage, NoContents,
     Origin, PackageRole, SYSTEM_SCHEMA, Size, Source, System, Tree, TreePath, Units,
@@ -83,7 +83,10 @@ pub(crate) fn system() -> System {
         name: "toy".into(),
         version: "1.0".into(),
         arch: Arch::Amd64,
-        source: Source::Debian(Debian { suites: vec![], recommends: false, snapshot: None, keys: vec![] }),
+        source: Source {
+            debian: Debian { suites: vec![], recommends: false, snapshot: None, keys: vec![] },
+            nix: None,
+        },
         packages: vec![],
         accept: vec![],
         kernel: Kernel {
@@ -122,6 +125,7 @@ pub(crate) fn lock() -> Lock {
         packages: vec![package("base-files", PackageRole::System), package("grub-pc-bin", PackageRole::Boot)],
         users: vec![],
         groups: vec![],
+        closure: None,
     }
 }
 
@@ -133,6 +137,8 @@ pub(crate) fn kernel(release: &str) -> KernelFiles {
         path,
         release: release.into(),
         initrd: Some(Blob::inline(initrd)),
+        initrd_path: None,
+        variant: None,
     }
 }
 
@@ -145,5 +151,14 @@ pub(crate) fn boot() -> BootFiles<'static> {
 }
 
 pub(crate) fn inputs<'a>(system: &'a System, lock: &'a Lock) -> Inputs<'a> {
-    Inputs { system, lock, root: root(), boot: Some(boot()), epoch: 1_763_164_800, contents: &NoContents }
+    Inputs {
+        system,
+        lock,
+        root: root(),
+        boot: Some(boot()),
+        mounting: Mounting::Planned,
+        epoch: 1_763_164_800,
+        modules: TreePath::literal("usr/lib/modules"),
+        contents: &NoContents,
+    }
 }

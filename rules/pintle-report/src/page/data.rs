@@ -1,5 +1,6 @@
 //! The files of a tree as the page's script reads them.
 
+use crate::inventory::store_name;
 use pintle_model::{InodeId, Kind, Origin, Tree};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +19,7 @@ impl Origins {
     fn of(&mut self, origin: &Origin) -> usize {
         let name = match origin {
             Origin::Package { name, .. } => name.clone(),
+            Origin::StorePath(path) => store_name(path).to_owned(),
             Origin::Definition(_) | Origin::Host(_) => "the definition".to_owned(),
             Origin::Generated(by) => format!("made: {by}"),
             Origin::Nobody => "nobody".to_owned(),

@@ -5,7 +5,7 @@ use crate::inventory::Inventory;
 use crate::sbom::encode;
 use crate::size::SizeReport;
 use crate::units::{State, Unit, units};
-use pintle_model::{Arch, Kind, Size, Source, Tree};
+use pintle_model::{Arch, Kind, Size, Tree};
 use pintle_package::control::date::rfc3339;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -138,7 +138,7 @@ struct Recipe {
 impl View {
     pub(super) fn new(facts: &Facts<'_>, inventory: &Inventory<'_>, size: &SizeReport) -> Self {
         let system = facts.system;
-        let Source::Debian(debian) = &system.source;
+        let debian = &system.source.debian;
         let suites: Vec<&str> = debian.suites.iter().map(|suite| suite.name.as_str()).collect();
         let units = units(facts.root, facts.contents);
         let offers = size.advice.iter().map(|advice| Offer {
@@ -185,7 +185,11 @@ fn figures(facts: &Facts<'_>, inventory: &Inventory<'_>, size: &SizeReport, unit
     {
         figures.push(figure(Size(output.size).to_string(), "smallest output"));
     }
-    figures.push(figure(installed.to_string(), "packages"));
+    if facts.paths.is_empty() {
+        figures.push(figure(installed.to_string(), "packages"));
+    } else {
+        figures.push(figure(facts.paths.len().to_string(), "store paths"));
+    }
     figures.push(figure(size.files.to_string(), "files"));
     figures.push(figure(enabled.to_string(), "enabled units"));
     let saved: u64 = facts.slimmed.iter().map(|rule| rule.bytes).sum();

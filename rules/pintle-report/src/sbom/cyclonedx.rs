@@ -2,6 +2,7 @@
 
 use super::Material;
 use super::names::{Purl, person};
+use super::store::{self, StorePackage};
 use crate::inventory::Package;
 use pintle_package::control::date::rfc3339;
 use serde_json::{Value, json};
@@ -19,6 +20,7 @@ pub(super) fn document(material: &Material<'_>) -> Value {
         .zip(&purls)
         .map(|((package, fact), purl)| component(material, package, purl, &fact.locked.sha256.to_string()))
         .collect();
+    components.extend(facts.paths.iter().map(|locked| store_path(&StorePackage::new(locked))));
     components.extend(material.made.iter().map(|made| {
         json!({
             "type": "file", "bom-ref": format!("file:{}", made.path), "name": made.path,
@@ -34,7 +36,13 @@ pub(super) fn document(material: &Material<'_>) -> Value {
             "properties": [property("pintle:size", &output.size.to_string())],
         })
     }));
-    let mut dependencies = vec![json!({"ref": SYSTEM, "dependsOn": purls})];
+    let store_paths = facts.paths.iter().map(|locked| store_ref(store::hash(&locked.path)));
+    let top: Vec<String> = purls.iter().cloned().chain(store_paths).collect();
+    let mut dependencies = vec![json!({"ref": SYSTEM, "dependsOn": top})];
+    dependencies.extend(facts.paths.iter().map(|locked| {
+        let depends: Vec<String> = store::needs(locked).map(store_ref).collect();
+        json!({"ref": store_ref(store::hash(&locked.path)), "dependsOn": depends})
+    }));
     for (package, purl) in list.iter().zip(&purls) {
         let depends: Vec<&String> = package.depends.iter().map(|depends| &purls[*depends]).collect();
         dependencies.push(json!({"ref": purl, "dependsOn": depends}));
@@ -52,6 +60,22 @@ pub(super) fn document(material: &Material<'_>) -> Value {
         },
         "components": components, "dependencies": dependencies,
     })
+}
+
+fn store_ref(hash: &str) -> String {
+    format!("store:{hash}")
+}
+
+fn store_path(package: &StorePackage<'_>) -> Value {
+    let mut value = json!({
+        "type": "library", "bom-ref": store_ref(package.hash()), "name": package.name, "purl": package.purl(),
+        "scope": "required",
+        "properties": [property("nix:out_path", package.path), property("nix:nar_sha256", &package.nar)],
+    });
+    if let Some(version) = package.version {
+        value["version"] = version.into();
+    }
+    value
 }
 
 /// Gives the document its own name.

@@ -27,7 +27,7 @@ pub(crate) fn files(facts: &Facts<'_>) -> io::Result<Vec<Made>> {
     for entry in facts.root.walk() {
         let origin = facts.root.origin_of(entry.inode.origin);
         let Kind::File(blob) = &entry.inode.kind else { continue };
-        if matches!(origin, Origin::Package { .. }) || !seen.insert(entry.id) {
+        if matches!(origin, Origin::Package { .. } | Origin::StorePath(_)) || !seen.insert(entry.id) {
             continue;
         }
         let (sha256, sha1) = digests(blob, facts.contents)?;

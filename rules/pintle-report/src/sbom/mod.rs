@@ -5,12 +5,13 @@ mod cyclonedx;
 mod generated;
 mod names;
 mod spdx;
+mod store;
 
 pub(crate) use names::encode;
 
 use crate::facts::Facts;
 use crate::inventory::Inventory;
-use pintle_model::{SbomFormat, Source};
+use pintle_model::SbomFormat;
 use std::io;
 use uuid::Uuid;
 
@@ -63,7 +64,7 @@ pub(crate) struct Material<'a> {
 }
 
 fn distro<'a>(facts: &Facts<'a>) -> &'a str {
-    let Source::Debian(debian) = &facts.system.source;
+    let debian = &facts.system.source.debian;
     debian.suites.first().map_or("", |suite| suite.name.as_str())
 }
 

@@ -3,6 +3,7 @@
 use super::Material;
 use super::generated::{Made, hex};
 use super::names::{Purl, person};
+use super::store::{self, StorePackage};
 use crate::facts::Facts;
 use crate::inventory::Package;
 use pintle_package::control::date::rfc3339;
@@ -45,6 +46,13 @@ pub(super) fn document(material: &Material<'_>) -> Value {
         }
         packages.push(binary(material, package, &id, &fact.locked.sha256.to_string(), &fact.locked.path));
     }
+    for locked in facts.paths {
+        let package = StorePackage::new(locked);
+        let id = store_id(package.hash());
+        relations.push(relation(SYSTEM, "CONTAINS", &id));
+        relations.extend(store::needs(locked).map(|hash| relation(&id, "DEPENDS_ON", &store_id(hash))));
+        packages.push(store_path(&package, &id));
+    }
     packages.extend(sources.iter().map(|(id, source)| source_package(material, id, *source)));
     let mut files = Vec::new();
     for (number, made) in made.iter().enumerate() {
@@ -69,6 +77,26 @@ pub(super) fn document(material: &Material<'_>) -> Value {
         "packages": packages, "files": files, "relationships": relations,
         "hasExtractedLicensingInfos": references.into_values().collect::<Vec<_>>(),
     })
+}
+
+fn store_id(hash: &str) -> String {
+    format!("SPDXRef-StorePath-{hash}")
+}
+
+fn store_path(package: &StorePackage<'_>, id: &str) -> Value {
+    let mut value = json!({
+        "SPDXID": id, "name": package.name, "packageFileName": package.path,
+        "comment": format!("SHA-256 of the path as a Nix archive: {}", package.nar),
+        "filesAnalyzed": false, "downloadLocation": UNKNOWN, "copyrightText": UNKNOWN, "licenseConcluded": UNKNOWN,
+        "licenseDeclared": UNKNOWN,
+        "externalRefs": [{
+            "referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": package.purl(),
+        }],
+    });
+    if let Some(version) = package.version {
+        value["versionInfo"] = version.into();
+    }
+    value
 }
 
 /// Gives the document its own name (6.5).

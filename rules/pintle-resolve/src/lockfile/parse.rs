@@ -1,5 +1,6 @@
 use pintle_model::{
-    Arch, Digest, LOCK_SCHEMA, Limit, Lock, LockedGroup, LockedPackage, LockedSuite, LockedUser,
+    Arch, Digest, LOCK_SCHEMA, Limit, Lock, LockedClosure, LockedGroup, LockedPackage, LockedPath,
+    LockedSuite, LockedUser,
 };
 use pintle_package::control::index::{is_package_name, is_safe_path};
 use pintle_package::control::{date, version::Version};
@@ -93,6 +94,15 @@ struct Wire {
     user: Vec<Spanned<LockedUser>>,
     #[serde(default)]
     group: Vec<Spanned<LockedGroup>>,
+    closure: Option<WireClosure>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireClosure {
+    system: String,
+    #[serde(default)]
+    path: Vec<Spanned<LockedPath>>,
 }
 
 /// Reads a lock.
@@ -122,6 +132,7 @@ pub fn parse(text: &str) -> Result<Lock, LockError> {
         let fault = package_fault(package.get_ref(), &wire);
         lines.check("package", &package.get_ref().name, package.span(), fault)?;
     }
+    let closure = wire.closure.map(|closure| lines.closure(closure)).transpose()?;
     Ok(Lock {
         version: wire.version,
         request: wire.request,
@@ -130,6 +141,7 @@ pub fn parse(text: &str) -> Result<Lock, LockError> {
         packages: wire.package.into_iter().map(Spanned::into_inner).collect(),
         users: wire.user.into_iter().map(Spanned::into_inner).collect(),
         groups: wire.group.into_iter().map(Spanned::into_inner).collect(),
+        closure,
     })
 }
 
@@ -161,10 +173,34 @@ fn package_fault(package: &LockedPackage, wire: &Wire) -> Option<String> {
     (!known).then(|| format!("suite `{}` is not in the lock", package.suite))
 }
 
+/// The shape only: what reads the path knows its parts.
+fn is_store_path(text: &str) -> bool {
+    let name = text.strip_prefix("/nix/store/");
+    name.is_some_and(|name| {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"+-._?=".contains(&b);
+        name.len() > 33 && name.as_bytes()[32] == b'-' && name.bytes().all(plain)
+    })
+}
+
 /// Finds lines by byte offsets of the text.
 struct Lines<'a>(&'a str);
 
 impl Lines<'_> {
+    fn closure(&self, wire: WireClosure) -> Result<LockedClosure, LockError> {
+        let (what, paths) = ("path", &wire.path);
+        self.unique(what, paths.iter().map(|p| (p.get_ref().path.as_str(), p.span())), true)?;
+        for path in paths {
+            let fault = (!is_store_path(&path.get_ref().path)).then(|| "not a store path".to_owned());
+            self.check(what, &path.get_ref().path, path.span(), fault)?;
+        }
+        let paths: Vec<LockedPath> = wire.path.into_iter().map(Spanned::into_inner).collect();
+        if !paths.iter().any(|path| path.path == wire.system) {
+            let problem = "the closure does not hold it; run `pintle lock`".to_owned();
+            return Err(LockError::Value { line: 1, what: "closure", name: wire.system, problem });
+        }
+        Ok(LockedClosure { system: wire.system, paths })
+    }
+
     fn at(&self, offset: usize) -> usize {
         1 + self.0.as_bytes()[..offset.min(self.0.len())].iter().filter(|&&b| b == b'\n').count()
     }

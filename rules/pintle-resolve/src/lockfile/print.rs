@@ -1,4 +1,4 @@
-use pintle_model::{Lock, PackageRole};
+use pintle_model::{Lock, LockedClosure, PackageRole};
 use std::fmt::Write as _;
 
 const HEADER: &str = "\
@@ -50,6 +50,25 @@ fn write(out: &mut String, lock: &Lock) -> std::fmt::Result {
     }
     for group in &lock.groups {
         write!(out, "\n[[group]]\nname = {}\ngid = {}\n", quoted(&group.name), group.gid)?;
+    }
+    match &lock.closure {
+        Some(closure) => write_closure(out, closure),
+        None => Ok(()),
+    }
+}
+
+fn write_closure(out: &mut String, closure: &LockedClosure) -> std::fmt::Result {
+    write!(out, "\n[closure]\nsystem = {}\n", quoted(&closure.system))?;
+    for path in &closure.paths {
+        write!(out, "\n[[closure.path]]\npath = {}\n", quoted(&path.path))?;
+        write!(out, "nar = \"{}\"\nsize = {}\n", path.nar, path.size)?;
+        let references: Vec<String> = path.references.iter().map(|name| quoted(name)).collect();
+        if !references.is_empty() {
+            writeln!(out, "references = [{}]", references.join(", "))?;
+        }
+        if let Some(ca) = &path.ca {
+            writeln!(out, "ca = {}", quoted(ca))?;
+        }
     }
     Ok(())
 }

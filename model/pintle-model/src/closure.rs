@@ -1,0 +1,78 @@
+//! A Nix closure as a definition names it, and as a lock pins it.
+
+use crate::Digest;
+use serde::{Deserialize, Serialize};
+
+/// A system that Nix evaluated and built: its toplevel with everything it refers to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nix {
+    /// A store path (`/nix/store/…`), a link to one (`./result`), or the `boot.json` inside of it.
+    pub system: String,
+    /// Folder whose `nix/store` and `nix/var` are meant; none: `/`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<String>,
+    /// A file that says what the store holds, as `nix-store --dump-db` writes it, in place of the store's database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registration: Option<String>,
+    /// Binary caches, URLs or folders, asked in turn for what the local store does not have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub caches: Vec<String>,
+    /// Keys of those who may have built it (`cache.example.org-1:base64`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trusted_keys: Vec<String>,
+    /// Name of the root file system, by which the system finds it; none: `nixos`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// What becomes of secrets that the boot loader is to add to the initrd.
+    #[serde(default, skip_serializing_if = "InitrdSecrets::is_default")]
+    pub initrd_secrets: InitrdSecrets,
+}
+
+/// What becomes of a bootspec's `initrdSecrets`, a program that adds secrets of the machine to its initrd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum InitrdSecrets {
+    /// No image is built: whoever has it would have the secrets.
+    #[default]
+    Refuse,
+    /// The initrd stays without them, and the system starts without them or not at all.
+    Omit,
+}
+
+impl InitrdSecrets {
+    /// True for what holds where nothing is said.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A closure, pinned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockedClosure {
+    /// Store path of the toplevel.
+    pub system: String,
+    /// Its paths and all that they refer to, sorted by path.
+    #[serde(default, rename = "path")]
+    pub paths: Vec<LockedPath>,
+}
+
+/// One store path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockedPath {
+    /// `/nix/store/HASH-NAME`.
+    pub path: String,
+    /// SHA-256 of its archive (NAR).
+    pub nar: Digest,
+    /// Bytes of its archive.
+    pub size: u64,
+    /// Base names of the paths it refers to, itself included, sorted.
+    #[serde(default)]
+    pub references: Vec<String>,
+    /// How its name follows from its content (`fixed:r:sha256:…`), where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<String>,
+}

@@ -1,0 +1,16 @@
+//! A closure of store paths to a tree and its boot entries.
+//!
+//! A closure is a whole system that Nix evaluated and built. Nothing of it is changed: [`assemble`] puts its paths where
+//! they say they are, adds what Nix keeps beside a store ([`tree`]), and reads from its bootspec how it starts
+//! ([`entries`]).
+
+mod assemble;
+mod complete;
+mod entries;
+mod error;
+mod tree;
+
+pub use assemble::{Assembled, Input, Part, assemble};
+pub use complete::{PATHS, complete};
+pub use entries::{Entry, File, bootspec, entry_of, specialisation};
+pub use error::ClosureError;

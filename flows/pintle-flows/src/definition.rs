@@ -3,7 +3,11 @@
 use pintle_definition::{
     DocumentError, Evaluation, FileKind, Files, FilesError, Problems, Reference, evaluate, evaluate_document,
 };
-use pintle_model::{Nix, SYSTEM_SCHEMA, System};
+use pintle_model::{Nix, SYSTEM_SCHEMA, System, Tree};
+use pintle_world::Store;
+use pintle_world::host_tree::{self, HostTreeError, Ownership};
+use pintle_world::spool::Spooled;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The name a definition has in its folder unless another is given.
@@ -23,6 +27,29 @@ pub struct Definition {
 enum Evaluated {
     Text(Box<Evaluation>),
     Document(Box<System>),
+    Received(Box<Received>),
+}
+
+/// A definition that was evaluated on another machine, with everything that a build reads beside it.
+#[derive(Debug)]
+pub(crate) struct Received {
+    /// The system.
+    pub(crate) system: System,
+    /// Who asked for which package.
+    pub(crate) asked: BTreeMap<String, Vec<String>>,
+    /// What it copies, by the text in it.
+    pub(crate) copied: BTreeMap<String, Copied>,
+    /// Holds the bytes of that.
+    pub(crate) _spooled: Spooled,
+}
+
+/// A file or folder that a definition copies.
+#[derive(Clone, Debug)]
+pub(crate) struct Copied {
+    /// It; a file is the only entry of its tree.
+    pub(crate) tree: Tree,
+    /// A folder.
+    pub(crate) is_folder: bool,
 }
 
 impl Definition {
@@ -32,6 +59,7 @@ impl Definition {
         match &self.evaluated {
             Evaluated::Text(evaluation) => evaluation.system(),
             Evaluated::Document(system) => system,
+            Evaluated::Received(received) => &received.system,
         }
     }
 
@@ -40,8 +68,38 @@ impl Definition {
     pub fn evaluation(&self) -> Option<&Evaluation> {
         match &self.evaluated {
             Evaluated::Text(evaluation) => Some(evaluation),
-            Evaluated::Document(_) => None,
+            Evaluated::Document(_) | Evaluated::Received(_) => None,
         }
+    }
+
+    /// Who asked for a package: places in the definition or in modules; nobody that a document would name.
+    #[must_use]
+    pub fn asked_by(&self, package: &str) -> &[String] {
+        match &self.evaluated {
+            Evaluated::Text(evaluation) => evaluation.asked_by(package),
+            Evaluated::Document(_) => &[],
+            Evaluated::Received(received) => received.asked.get(package).map_or(&[], Vec::as_slice),
+        }
+    }
+
+    /// A definition from another machine, with `folder` for what lies beside it.
+    pub(crate) fn received(folder: PathBuf, received: Received) -> Self {
+        Self { folder, lock_file: None, evaluated: Evaluated::Received(Box::new(received)) }
+    }
+
+    /// What the definition copies from `path`, as written in it.
+    ///
+    /// # Errors
+    /// [`HostTreeError`].
+    pub(crate) fn copied(&self, path: &str, store: &Store) -> Result<Copied, HostTreeError> {
+        if let Evaluated::Received(received) = &self.evaluated
+            && let Some(copied) = received.copied.get(path)
+        {
+            return Ok(copied.clone());
+        }
+        let place = self.folder.join(path);
+        let tree = host_tree::read(&place, store, Ownership::Root)?;
+        Ok(Copied { tree, is_folder: place.is_dir() })
     }
 }
 

@@ -1,6 +1,6 @@
 //! What assembly did, for people and for the build report.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What assembly did.
@@ -19,7 +19,7 @@ pub struct Report {
 }
 
 /// What one rule left out.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slimmed {
     /// Name of the rule.
     pub rule: String,

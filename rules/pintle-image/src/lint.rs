@@ -2,11 +2,11 @@ use crate::{ImagePlan, Mounting, PartitionPlan, Role};
 use pintle_disk::gpt::{ALIGN, BACKUP_SECTORS, FIRST_USABLE};
 use pintle_fs::vfat;
 use pintle_model::{Contents, Kind, Size};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// Works, but not as well as it could.
@@ -16,7 +16,7 @@ pub enum Severity {
 }
 
 /// Something about a plan that its author should know.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// How bad it is.
     pub severity: Severity,

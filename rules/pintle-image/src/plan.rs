@@ -7,12 +7,12 @@ use pintle_boot::grub::Embedded;
 use pintle_disk::gpt::{self, ALIGN, PlaceError, Request, attributes, types};
 use pintle_fs::{ext4, vfat};
 use pintle_model::{Arch, PackageRole, Size, Timestamp, Tree, TreePath};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// What a partition is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// GRUB's core image.
@@ -24,7 +24,7 @@ pub enum Role {
 }
 
 /// One partition, decided.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartitionPlan {
     /// What it is for.
     pub role: Role,
@@ -47,7 +47,7 @@ pub struct PartitionPlan {
 }
 
 /// One kernel of the boot menus.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BootEntry {
     /// `uname -r`.
     pub release: String,
@@ -58,7 +58,7 @@ pub struct BootEntry {
 }
 
 /// The plan as a report: what `NAME.json` beside an image says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// Name of the system.
     pub name: String,

@@ -25,6 +25,7 @@ pub(crate) fn run(arguments: &Build, reporter: &Reporter) -> Outcome {
         lock_file: arguments.lock_file.as_deref().or(definition.lock_file.as_deref()),
         lock_mode: if arguments.locked { LockMode::Locked } else { LockMode::Extend },
         output: &arguments.output,
+        shown: &arguments.output,
         formats: &arguments.format,
         reports: Reports {
             sbom: (!arguments.sbom.is_empty()).then_some(&sbom),

@@ -35,6 +35,7 @@ fn of_definition(arguments: &SizeOf, reporter: &Reporter) -> Result<SizeReport, 
         lock_file: arguments.lock_file.as_deref().or(definition.lock_file.as_deref()),
         lock_mode: LockMode::Extend,
         output: &definition.folder,
+        shown: &definition.folder,
         formats: &[],
         reports: Reports::default(),
     };

@@ -1,12 +1,12 @@
 //! What the definition copies from the host.
 
+use crate::definition::{Copied, Definition};
 use pintle_assemble::HostContent;
-use pintle_model::{Arch, FileContent, Kind, System, Tree, TreePath};
+use pintle_model::{Arch, FileContent, Kind, Tree, TreePath};
 use pintle_package::oci::{BlobReader, LayoutError, LayoutFiles, OciError, verify};
 use pintle_world::Store;
-use pintle_world::host_tree::{self, HostTreeError, Ownership};
+use pintle_world::host_tree::HostTreeError;
 use std::collections::BTreeMap;
-use std::path::Path;
 
 /// A file of the definition that cannot be copied.
 #[derive(Debug, thiserror::Error)]
@@ -40,15 +40,15 @@ pub enum CopyReason {
     Digest(String),
 }
 
-/// Reads everything that `system` copies, relative to `folder`, by the text in the definition.
+/// Reads everything that the definition copies, by the text in it.
 ///
 /// # Errors
 /// [`CopyError`] with the definition's line.
-pub(super) fn read(
-    system: &System,
-    folder: &Path,
+pub(crate) fn read(
+    definition: &Definition,
     store: &Store,
 ) -> Result<BTreeMap<String, HostContent>, CopyError> {
+    let system = definition.system();
     let mut found = BTreeMap::new();
     for file in &system.files {
         let Some(path) = file.content.copied() else { continue };
@@ -62,8 +62,8 @@ pub(super) fn read(
         if known && !matches!(file.content, FileContent::OciImage { .. }) {
             continue;
         }
-        let read = host_tree::read(&folder.join(path), store, Ownership::Root);
-        let mut tree = read.map_err(|error| failed(error.into()))?;
+        let Copied { mut tree, is_folder } =
+            definition.copied(path, store).map_err(|error| failed(error.into()))?;
         if let FileContent::OciImage { digest, .. } = &file.content {
             compare(&tree, digest, system.arch, store).map_err(failed)?;
         }
@@ -71,8 +71,7 @@ pub(super) fn read(
             forget_sources(&mut tree);
         }
         // A single file comes as the only entry of its tree.
-        let only =
-            tree.walk().nth(1).filter(|_| !folder.join(path).is_dir()).map(|entry| entry.inode.clone());
+        let only = tree.walk().nth(1).filter(|_| !is_folder).map(|entry| entry.inode.clone());
         let content = match only {
             Some(inode) => match inode.kind {
                 Kind::File(blob) => HostContent::File { blob, executable: inode.attrs.mode & 0o100 != 0 },

@@ -44,7 +44,7 @@ pub struct Manifest<'a> {
     /// How each package's maintainer scripts were dealt with.
     pub scripts: &'a Report,
     /// Reports beside the image, without folders, by kind.
-    pub reports: BTreeMap<&'static str, String>,
+    pub reports: BTreeMap<&'a str, String>,
     /// What takes the space: what `pintle size` shows.
     pub size: &'a SizeReport,
     /// How many entries of the root each kind of origin brought, and their bytes.
@@ -114,7 +114,7 @@ pub(super) fn text(facts: &Facts<'_>) -> Vec<u8> {
         packages: &facts.lock.packages,
         closure: facts.lock.closure.as_ref(),
         scripts: facts.report,
-        reports: facts.reports.iter().map(|report| (report.kind, file_name(&report.path))).collect(),
+        reports: facts.reports.iter().map(|report| (report.kind.as_str(), file_name(&report.path))).collect(),
         size: facts.size,
         provenance: shares(&facts.plan.content.root),
     };

@@ -1,7 +1,7 @@
 //! From a definition and its lock to an image. The journey of a package, from top to bottom (ARCHITECTURE.md).
 
 mod boot;
-mod copies;
+pub(crate) mod copies;
 mod image;
 mod manifest;
 mod outputs;
@@ -29,6 +29,7 @@ use pintle_package::oci;
 use pintle_report::SizeReport;
 use pintle_world::atomic::AtomicError;
 use root::{Given, Root};
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -43,6 +44,8 @@ pub struct Request<'a> {
     pub lock_mode: LockMode,
     /// Folder for the image and its manifest.
     pub output: &'a Path,
+    /// The same as people find it, in the commands that come next: another path when the folder is sent elsewhere.
+    pub shown: &'a Path,
     /// Formats; empty: the definition's.
     pub formats: &'a [OutputFormat],
     /// What is written beside the image.
@@ -61,7 +64,7 @@ pub enum Event {
 }
 
 /// What was built.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Built {
     /// Files, in the order of the formats.
     pub outputs: Vec<Output>,
@@ -78,7 +81,7 @@ pub struct Built {
     /// What to do with outputs for platforms.
     pub next: Vec<Next>,
     /// How long each step took.
-    pub steps: Vec<(&'static str, Duration)>,
+    pub steps: Vec<(String, Duration)>,
 }
 
 /// Why nothing was built.
@@ -201,7 +204,7 @@ pub fn build(
     };
     staged.add(&manifest, &manifest::text(&facts))?;
     let outputs = staged.commit()?;
-    let next = wanted.next(plan, &outputs);
+    let next = wanted.next(plan, &outputs, request.shown);
     let steps = steps.end(supply);
     let Prepared { plan, findings, report, .. } = prepared;
     let (plan, slimmed) = (plan.report, report.slimmed);
@@ -318,12 +321,13 @@ fn prepare(
     Ok(Prepared { lock, text, packages, epoch, report, bare, initrd, plan, findings })
 }
 
-fn formats<'a>(request: &Request<'a>) -> &'a [OutputFormat] {
+/// What is to be written: what was asked for, else what the definition says.
+pub(crate) fn formats<'a>(request: &Request<'a>) -> &'a [OutputFormat] {
     if request.formats.is_empty() { &request.definition.system().image.formats } else { request.formats }
 }
 
 /// Places are tried first: nobody waits for a download to hear that the folder cannot be written.
-fn try_places(request: &Request<'_>) -> Result<(), AtomicError> {
+pub(crate) fn try_places(request: &Request<'_>) -> Result<(), AtomicError> {
     pintle_world::files::make_folder(request.output).map_err(|e| AtomicError::new(request.output, e))?;
     for format in formats(request) {
         let name = &request.definition.system().name;
@@ -362,8 +366,8 @@ impl Steps {
         }
     }
 
-    fn end(mut self, supply: &Supply<'_>) -> Vec<(&'static str, Duration)> {
+    fn end(mut self, supply: &Supply<'_>) -> Vec<(String, Duration)> {
         self.close(supply);
-        self.done
+        self.done.into_iter().map(|(name, took)| (name.to_owned(), took)).collect()
     }
 }

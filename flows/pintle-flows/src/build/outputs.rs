@@ -8,11 +8,11 @@ use pintle_image::platform::{self, NextStep};
 use pintle_image::{Finding, Identity, ImagePlan, lint};
 use pintle_model::{OutputFormat, System, Tree};
 use pintle_package::oci;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// Commands that bring an output to its platform.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Next {
     /// The format of the output.
     pub format: OutputFormat,
@@ -80,10 +80,10 @@ impl Wanted<'_> {
             .map_err(|error| if supply.fetcher.cancelled() { BuildError::Stopped } else { error.into() })
     }
 
-    /// What to do next with the outputs for platforms.
-    pub(super) fn next(&self, plan: &ImagePlan, outputs: &[outputs::Output]) -> Vec<Next> {
+    /// What to do next with the outputs for platforms, which people find in `folder`.
+    pub(super) fn next(&self, plan: &ImagePlan, outputs: &[outputs::Output], folder: &Path) -> Vec<Next> {
         let next = |output: &outputs::Output| {
-            let file = output.path.display().to_string();
+            let file = folder.join(output.path.file_name()?).display().to_string();
             let steps = platform::next_steps(output.format.platform()?, plan, &file);
             Some(Next { format: output.format, steps })
         };

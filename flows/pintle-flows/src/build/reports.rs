@@ -8,15 +8,15 @@ use pintle_image::{Finding, ImagePlan, PartitionPlan, Role};
 use pintle_model::{Contents, Digest, Kind, LockedPath, PackageRole, SbomFormat, Tree};
 use pintle_report::facts::{BootStep, Disk, Facts, OutputFact, PackageFact, Partition, ScriptFact, SlimFact};
 use pintle_report::{Inventory, PageError, SbomError, SizeReport, page, sbom, size};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// A report that was written.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Written {
     /// What it is: `spdx`, `cyclonedx`, `page`.
-    pub kind: &'static str,
+    pub kind: String,
     /// Where it is.
     pub path: PathBuf,
     /// Digest.
@@ -82,9 +82,7 @@ impl Sources<'_> {
                 locked: &package.locked,
                 unpacked: &package.deb,
                 source: package.source,
-                asked_by: definition
-                    .evaluation()
-                    .map_or(&[], |evaluation| evaluation.asked_by(&package.locked.name)),
+                asked_by: definition.asked_by(&package.locked.name),
                 scripts: by_name
                     .get(package.locked.name.as_str())
                     .filter(|_| package.locked.role == PackageRole::System)
@@ -186,7 +184,7 @@ pub(super) struct File {
 impl File {
     /// What is said of it once it is written.
     pub(super) fn written(self) -> Written {
-        Written { kind: self.kind, sha256: Digest::of(&self.bytes), path: self.path }
+        Written { kind: self.kind.to_owned(), sha256: Digest::of(&self.bytes), path: self.path }
     }
 }
 

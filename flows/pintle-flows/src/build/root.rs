@@ -37,7 +37,7 @@ pub(super) struct Root {
 /// [`BuildError`].
 pub(super) fn of_packages(given: &Given<'_>, supply: &Supply<'_>) -> Result<Root, BuildError> {
     let system = given.definition.system();
-    let host_files = copies::read(system, &given.definition.folder, supply.store)?;
+    let host_files = copies::read(given.definition, supply.store)?;
     let installed = crate::pin::installed(given.packages);
     let assembled = assemble(&Input {
         system,

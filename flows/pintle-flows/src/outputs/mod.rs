@@ -18,7 +18,7 @@ use pintle_model::{Blob, Bytes, Digest, DiskEncoding, Encoding, Hashed, OutputFo
 use pintle_world::atomic::{self, AtomicError};
 use pintle_world::together::{self, Folder, Pending};
 use pintle_world::{FileSink, Store};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::error::Error;
@@ -29,7 +29,7 @@ use std::thread::{self, ScopedJoinHandle};
 use tree::{Made, Place};
 
 /// A file that was written.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Output {
     /// Its format.
     pub format: OutputFormat,
@@ -40,7 +40,7 @@ pub struct Output {
     /// SHA-256 of the file.
     pub sha256: Digest,
     /// What `sha256` is of, where it is not of the file.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest_of: Option<String>,
 }
 

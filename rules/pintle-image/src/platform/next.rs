@@ -3,10 +3,10 @@
 use super::{has, installed};
 use crate::{ImagePlan, Role};
 use pintle_model::{Arch, Platform};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One command.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NextStep {
     /// What it is for.
     pub purpose: String,

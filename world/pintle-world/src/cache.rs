@@ -6,6 +6,8 @@
 //! ROOT/packs/v1/ab/abcd….{pack,index}   unpacked packages (see [`crate::store`])
 //! ROOT/vouched               which packs were compared with their digests, and when the machine was started
 //! ROOT/indices/              what was learnt about archives
+//! ROOT/scratch/              of runs for other machines, while they last (see [`crate::scratch`])
+//! ROOT/bin/abcd…             programs that other machines sent to build with, named by SHA-256
 //! ```
 
 use pintle_model::Digest;

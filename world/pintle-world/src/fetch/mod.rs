@@ -125,6 +125,12 @@ impl Fetcher {
         parallel::fetch_job(self, job, progress)
     }
 
+    /// What makes every call end soon once it is set.
+    #[must_use]
+    pub fn canceller(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.cancel)
+    }
+
     /// The user wants to stop.
     #[must_use]
     pub fn cancelled(&self) -> bool {

@@ -1,9 +1,11 @@
 //! The command line. Help texts here are the one source of `--help`, manual pages, completions and the reference.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use pintle_flows::remote::{Address, BadAddress};
 use pintle_flows::run::{Forward, Until};
 use pintle_model::{OutputFormat, Size};
 use std::path::PathBuf;
+use std::str::FromStr;
 use uuid::Uuid;
 
 /// Build, boot and look after declarative Linux servers
@@ -69,6 +71,9 @@ pub(crate) enum Command {
     /// Write the manual pages and the reference into a folder
     #[command(hide = true)]
     Docs(Docs),
+    /// Build for `pintle build --builder` of another machine, by what it says on standard input
+    #[command(hide = true)]
+    ServeBuild,
 }
 
 const DEFINITION_HELP: &str = "Definition: a system.toml, an evaluated JSON document (`-` for standard input), or a folder that holds a system.toml";
@@ -244,6 +249,53 @@ pub(crate) struct Build {
     /// Take everything from a folder made by `pintle vendor`, nothing from the network
     #[arg(long, value_name = "DIR")]
     pub(crate) vendor: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) elsewhere: Elsewhere,
+}
+
+/// A build on another machine.
+#[derive(Debug, Args)]
+pub(crate) struct Elsewhere {
+    /// Build on another machine, with nothing but SSH there: ssh://[user@]host[:port]; `here` builds on this one
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "PINTLE_BUILDER",
+        hide_env_values = true,
+        default_value = "here"
+    )]
+    pub(crate) builder: BuilderPlace,
+    /// Option for ssh, as in ssh_config(5) (`IdentityFile=FILE`); may be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = ssh_option)]
+    pub(crate) builder_option: Vec<String>,
+    /// Send the packages from here; the builder asks no mirror
+    #[arg(long)]
+    pub(crate) builder_push: bool,
+}
+
+/// Where a build happens.
+#[derive(Clone, Debug)]
+pub(crate) enum BuilderPlace {
+    /// On this machine.
+    Here,
+    /// On another.
+    There(Address),
+}
+
+impl FromStr for BuilderPlace {
+    type Err = BadAddress;
+
+    fn from_str(text: &str) -> Result<Self, BadAddress> {
+        // Empty: a variable that was set to nothing.
+        if matches!(text, "here" | "") { Ok(Self::Here) } else { text.parse().map(Self::There) }
+    }
+}
+
+fn ssh_option(text: &str) -> Result<String, String> {
+    let known = text
+        .split_once('=')
+        .is_some_and(|(key, _)| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    if known { Ok(text.to_owned()) } else { Err("write KEY=VALUE, as in ssh_config(5)".to_owned()) }
 }
 
 /// A Nix closure in place of a definition.

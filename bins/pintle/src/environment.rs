@@ -26,6 +26,11 @@ pub(crate) fn open_cache() -> Result<Cache, Failure> {
     Cache::open(root).map_err(|error| Failure::new(FailureKind::Failed, error))
 }
 
+/// The file of this very program, even where another has taken its name since it was started.
+pub(crate) fn own_program() -> PathBuf {
+    PathBuf::from("/proc/self/exe")
+}
+
 /// Folder of notes on running machines; private to the user.
 pub(crate) fn runtime_folder() -> PathBuf {
     let base = variable("XDG_RUNTIME_DIR").map(|folder| folder.join("pintle"));

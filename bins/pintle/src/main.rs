@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         Command::Mkfs(arguments) => commands::mkfs::run(arguments, &reporter),
         Command::Completions(arguments) => commands::completions::run(arguments, &reporter),
         Command::Docs(arguments) => commands::docs::run(arguments, &reporter),
+        Command::ServeBuild => commands::elsewhere::serve(),
     };
     match outcome {
         Ok(code) => code,

@@ -1,9 +1,11 @@
 //! The edge: kind, chain, hints. Kinds choose the exit status; hints are the next command.
 
 use owo_colors::OwoColorize as _;
+use pintle_flows::remote::Failed;
 use pintle_model::printable;
 use serde_json::{Value, json};
 use std::error::Error;
+use std::fmt;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
@@ -54,6 +56,12 @@ impl FailureKind {
         }
     }
 
+    /// The kind called `name`; a failure like others where there is none.
+    fn named(name: &str) -> Self {
+        let all = [Self::Failed, Self::Usage, Self::BadInput, Self::Refused];
+        all.into_iter().find(|kind| kind.name() == name).unwrap_or(Self::Failed)
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Failed => "failed",
@@ -91,6 +99,21 @@ impl Failure {
         self
     }
 
+    /// The same, to be reported on another machine.
+    pub(crate) fn into_failed(self) -> Failed {
+        let messages = self.chain();
+        Failed { kind: self.kind.name().to_owned(), messages, hints: self.hints, details: self.details }
+    }
+
+    /// A failure of another machine; `above` says which.
+    pub(crate) fn told(above: String, failed: Failed) -> Self {
+        let below = |source, text| Some(Box::new(Told { text, source }));
+        let source = failed.messages.into_iter().rev().fold(None, below);
+        let error = Told { text: above, source };
+        let failure = Self::new(FailureKind::named(&failed.kind), error);
+        Self { hints: failed.hints, details: failed.details, ..failure }
+    }
+
     /// Messages from the outside in, without repetition.
     fn chain(&self) -> Vec<String> {
         let mut chain = vec![self.error.to_string()];
@@ -103,6 +126,25 @@ impl Failure {
             at = error.source();
         }
         chain
+    }
+}
+
+/// A chain of messages.
+#[derive(Debug)]
+struct Told {
+    text: String,
+    source: Option<Box<Told>>,
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Error for Told {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|told| told as &(dyn Error + 'static))
     }
 }
 

@@ -9,6 +9,7 @@ pub mod mkfs;
 pub mod outputs;
 pub mod pin;
 pub mod recipe;
+pub mod remote;
 pub mod run;
 pub mod size;
 pub mod supply;

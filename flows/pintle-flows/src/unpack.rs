@@ -193,6 +193,16 @@ pub(crate) fn job(package: &LockedPackage, mirrors: &Mirrors) -> Result<Job, Unp
     Ok(Job { places: places.into_iter().flatten().map(place).collect(), expected })
 }
 
+/// Those that are not unpacked, or no longer whole.
+pub(crate) fn lacking<'a>(
+    locked: &'a [LockedPackage],
+    supply: &Supply<'_>,
+) -> Result<Vec<&'a LockedPackage>, UnpackError> {
+    let found = locked.iter().map(|package| opened(package, supply)).collect::<Result<_, _>>()?;
+    let whole = vouch::whole(found, supply)?;
+    Ok(locked.iter().zip(whole).filter(|(_, found)| found.is_none()).map(|(package, _)| package).collect())
+}
+
 /// The package as the store has it; `None` when it has not, or an index this build cannot read.
 ///
 /// What its index says; its files are not compared with their digests, as [`unpack`] does: for what only tells.

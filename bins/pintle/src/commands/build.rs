@@ -1,12 +1,14 @@
 use super::check::read;
+use super::elsewhere;
 use crate::Outcome;
-use crate::arguments::{Build, Sbom};
+use crate::arguments::{Build, BuilderPlace, Sbom};
 use crate::environment::Outside;
 use crate::report::{Failure, FailureKind, Reporter};
 use pintle_flows::archive::ArchiveError;
 use pintle_flows::build::{BuildError, Built, Event, Reports, Request, build};
 use pintle_flows::closure::ClosureError;
 use pintle_flows::pin::{Change, LockMode, PinError};
+use pintle_flows::remote::Traffic;
 use pintle_flows::unpack::UnpackError;
 use pintle_model::{SbomFormat, Size};
 use pintle_world::fetch::FetchError;
@@ -39,9 +41,18 @@ pub(crate) fn run(arguments: &Build, reporter: &Reporter) -> Outcome {
             Event::Note(text) => reporter.say(&format!("note: {text}")),
         });
     };
-    let built = build(&request, &outside.supply(), &mut tell);
+    let done = match &arguments.elsewhere.builder {
+        BuilderPlace::Here => {
+            build(&request, &outside.supply(), &mut tell).map(|built| (built, None)).map_err(explain)
+        }
+        BuilderPlace::There(address) => {
+            elsewhere::build(arguments, address, &request, &outside.supply(), &mut tell)
+                .map(|(built, traffic)| (built, Some(traffic)))
+        }
+    };
     outside.done();
-    report(&built.map_err(explain)?, reporter);
+    let (built, traffic) = done?;
+    report(&built, traffic.as_ref(), reporter);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -63,7 +74,8 @@ fn say_slimmed(built: &Built, reporter: &Reporter) {
     }
 }
 
-fn report(built: &Built, reporter: &Reporter) {
+fn report(built: &Built, traffic: Option<&Traffic>, reporter: &Reporter) {
+    traffic.into_iter().for_each(|traffic| reporter.say(&elsewhere::said(traffic)));
     for finding in &built.findings {
         reporter.say(&format!("note: {}", finding.text));
     }
@@ -77,14 +89,15 @@ fn report(built: &Built, reporter: &Reporter) {
     let lines: Vec<String> = lines.chain(reports).collect();
     let steps: Vec<_> =
         built.steps.iter().map(|(name, took)| json!({"step": name, "seconds": took.as_secs_f64()})).collect();
-    reporter.result(
-        &lines.join("\n"),
-        &json!({
-            "outputs": built.outputs, "manifest": built.manifest, "reports": built.reports,
-            "slimmed": built.slimmed, "disk": built.plan,
-            "findings": built.findings, "next": built.next, "steps": steps,
-        }),
-    );
+    let mut machine = json!({
+        "outputs": built.outputs, "manifest": built.manifest, "reports": built.reports,
+        "slimmed": built.slimmed, "disk": built.plan,
+        "findings": built.findings, "next": built.next, "steps": steps,
+    });
+    if let Some(traffic) = traffic {
+        machine["builder"] = json!(traffic);
+    }
+    reporter.result(&lines.join("\n"), &machine);
     for next in &built.next {
         reporter.say(&format!("next, for {}:", next.format));
         for step in &next.steps {

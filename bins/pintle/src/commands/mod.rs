@@ -6,6 +6,7 @@ pub(crate) mod closure;
 pub(crate) mod completions;
 pub(crate) mod diff;
 pub(crate) mod docs;
+pub(crate) mod elsewhere;
 pub(crate) mod explain;
 pub(crate) mod lock;
 pub(crate) mod mkfs;

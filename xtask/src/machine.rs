@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 pub(crate) const QEMU: [&str; 4] = ["qemu-system-x86", "qemu-utils", "ovmf", "seabios"];
 
 /// To judge what we write.
-pub(crate) const JUDGES: [&str; 46] = [
+pub(crate) const JUDGES: [&str; 47] = [
     "apt",
     "attr",
     "binutils",
@@ -37,6 +37,7 @@ pub(crate) const JUDGES: [&str; 46] = [
     "mmdebstrap",
     "mtools",
     "openssh-client",
+    "openssh-server",
     "openssl",
     "parted",
     "passwd",

@@ -8,7 +8,7 @@ use std::fs;
 
 const SCRIPT: &str = "#!/bin/sh\nset -e\nfrobnicate --all\n";
 
-fn table(said: &str) -> String {
+pub(crate) fn table(said: &str) -> String {
     let lines = said[said.find("[[script]]").unwrap()..].lines().map(str::trim);
     lines.take_while(|line| !line.starts_with("or, if")).map(|line| format!("{line}\n")).collect()
 }

@@ -58,6 +58,7 @@ targets! {
     elf "../../fuzz_targets/elf.rs"
     ext4 "../../fuzz_targets/ext4.rs"
     ext4_write "../../fuzz_targets/ext4_write.rs"
+    frame "../../fuzz_targets/frame.rs"
     generated "../../fuzz_targets/generated.rs"
     gpt "../../fuzz_targets/gpt.rs"
     gpt_write "../../fuzz_targets/gpt_write.rs"

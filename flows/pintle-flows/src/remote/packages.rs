@@ -7,7 +7,7 @@ use crate::definition::Definition;
 use crate::pin::{self, PinError};
 use crate::supply::{CONNECTIONS, Supply};
 use crate::unpack::{self, Mirrors, UnpackError};
-use pintle_model::{Digest, Lock, LockedPackage, Source, Verified};
+use pintle_model::{Digest, Lock, LockedPackage, Verified};
 use pintle_world::fetch::{FetchError, Job};
 use pintle_world::{Cache, Mirror, files, sparse};
 use std::collections::BTreeMap;
@@ -133,7 +133,7 @@ fn fetch(
     if packages.is_empty() {
         return Ok(Vec::new());
     }
-    let Source::Debian(debian) = &definition.system().source;
+    let debian = &definition.system().source.debian;
     let mirrors = archive::package_mirrors(debian, &definition.folder, lock, supply)?;
     let jobs = packages.iter().map(|package| unpack::job(package, &mirrors));
     let jobs: Vec<Job> = jobs.collect::<Result<_, UnpackError>>()?;

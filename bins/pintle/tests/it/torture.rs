@@ -3,8 +3,8 @@
 mod damaged;
 mod full_disk;
 mod heavy;
+mod kernel;
 mod killed;
-mod trees;
 
 use crate::common::finish;
 use crate::toy::{Toy, base, noise};

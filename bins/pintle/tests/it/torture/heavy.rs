@@ -1,11 +1,14 @@
 //! One file system of the largest things: crowded folders, links at the limit, holes by the thousand, ends of time.
 
-use super::trees::{Image, assert_clean, options};
+use super::kernel::{Part, assert_clean, options};
 use pintle_fs::ext4;
 use pintle_model::{
     Attrs, Blob, Bytes, Inode, InodeId, Kind, Origin, OriginId, Segment, SourceId, Timestamp, Tree, TreePath,
     Xattrs,
 };
+use pintle_testkit::trees::Pattern;
+use sha2::{Digest as _, Sha256};
+use std::fmt::Write as _;
 use std::fs::File;
 use std::path::Path;
 
@@ -87,7 +90,65 @@ fn tree() -> Tree {
 /// Writes the image to `path` and has it checked.
 pub(super) fn write(path: &Path) {
     let file = File::create_new(path).unwrap();
-    let summary = ext4::write(&tree(), &options(0), &mut Image(&file)).unwrap();
+    let summary = ext4::write(&tree(), &options(0), &mut Part { file: &file, base: 0 }).unwrap();
     file.set_len(summary.size).unwrap();
     assert_clean(path, "the largest things");
+}
+
+/// Run in the guest, on its fourth disk.
+pub(super) const LOOK: &str = r#"
+mkdir -p /run/heavy && mount -o ro /dev/vdd /run/heavy && cd /run/heavy && echo HEAVY
+find many -type f -printf "%i\n" | sort -u | wc -l
+stat -c "%F %h" "many/file number 69999"
+find links -type f -printf "%i %n\n" | sort -u | wc -l
+stat -c %h one
+stat -c "%s %b" holes
+dd if=holes bs=1M skip=4321 count=1 status=none | sha256sum
+dd if=holes bs=1M skip=4999 status=none | wc -c
+find large -type f -printf "%s\n" | sort -u
+stat -c "%F %Hr:%Lr" dev/*
+getfattr --only-values -n user.block attributes | wc -c
+getfattr --only-values -n user.inode attributes | wc -c
+stat -c "%n %.9Y" times/*
+find names -type f -print0 | tr -cd "\0" | wc -c
+for n in 1 59 60 4095; do readlink -n symlinks/$n | wc -c; done
+find deep -type d | wc -l
+find empty | wc -l
+"#;
+
+/// What [`LOOK`] must say.
+pub(super) fn check(said: &str) {
+    let mut piece = vec![0; 1 << 20];
+    holes().read_at(&Pattern, 4321 << 20, &mut piece).unwrap();
+    let digest: String = Sha256::digest(&piece).iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut expected = format!(
+        "{CROWD}\nregular empty file 1\n1\n{LINKS}\n{} {}\n{digest}  -\n{}\n{}\n",
+        HOLES * STRIDE + 12,
+        // The data, and the blocks of the extent tree over it.
+        HOLES * 8 + (HOLES.div_ceil(340) + 1) * 8,
+        STRIDE + 12,
+        1 << 30,
+    );
+    for kind in ["character", "block"] {
+        for device in ["1:3", "259:70000", "4095:1048575"] {
+            writeln!(expected, "{kind} special file {device}").unwrap();
+        }
+    }
+    expected += "4036\n40\n";
+    expected += "4\n1\n59\n60\n4095\n";
+    writeln!(expected, "{}\n1", DEPTH + 1).unwrap();
+    let times = |line: &&str| !line.starts_with("times/");
+    assert_eq!(said.lines().filter(times).collect::<Vec<_>>(), expected.lines().collect::<Vec<_>>());
+    let said: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("times/")).collect();
+    // stat(1) rounds fractions before 1970 towards the past, as the kernel counts them.
+    insta::assert_debug_snapshot!(said, @r#"
+    [
+        "-1 -0.000000001",
+        "-2147483648 -2147483647.000000001",
+        "0 0.999999999",
+        "15032385535 15032385535.999999999",
+        "2147483647 2147483647.999999999",
+        "2147483648 2147483648.999999999",
+    ]
+    "#);
 }

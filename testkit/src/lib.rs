@@ -2,4 +2,5 @@
 
 pub mod archive;
 pub mod mirror;
+pub mod nix;
 pub mod trees;

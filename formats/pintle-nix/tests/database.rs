@@ -193,10 +193,9 @@ fn a_database_that_never_ends() {
          0 * length(replace(hex(zeroblob(100)), '0', referrer || hex(zeroblob(100)))) + 1));
          insert into Refs with recursive n(x) as (select 1 union all select x + 1 from n limit 5000) select 1 from n;",
     );
-    let limits =
-        Limits { steps: Limit::new(10_000, "steps to read a store's database"), ..Limits::default() };
+    let limits = Limits { steps: Limit::new(10_000, "steps of SQLite's machine"), ..Limits::default() };
     let error = read(&endless, b"", &StoreDir::default(), &limits).unwrap_err();
-    insta::assert_snapshot!(chain(&error), @"the store's database is damaged: reading it takes more than 10000 steps to read a store's database");
+    insta::assert_snapshot!(chain(&error), @"the store's database is damaged: reading it takes more than 10000 steps of SQLite's machine");
 }
 
 proptest! {

@@ -24,7 +24,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             size: Limit::new(1 << 30, "bytes in a store's database"),
-            steps: Limit::new(200_000_000, "steps to read a store's database"),
+            steps: Limit::new(200_000_000, "steps of SQLite's machine"),
             value: Limit::new(1 << 20, "bytes in one value of a store's database"),
         }
     }

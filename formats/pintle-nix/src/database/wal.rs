@@ -10,9 +10,6 @@ const FRAME_HEADER: usize = 24;
 const LOG_MAGIC: u32 = 0x377f_0682;
 /// The only version of the format.
 const LOG_VERSION: u32 = 3_007_000;
-/// A page number beyond this is damage: the largest database of a store that was seen has 60,000 pages.
-const PAGES_MAX: usize = 1 << 24;
-
 /// A log does not belong to its database.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum WalError {
@@ -30,9 +27,9 @@ pub enum WalError {
         /// The database's.
         database: usize,
     },
-    /// A page where none can be.
-    #[error("the write-ahead log has a page {0}, far beyond the database")]
-    FarPage(u32),
+    /// A page 0, or a database of far more pages than it and its log have.
+    #[error("the write-ahead log tells of a page {0}, where none can be")]
+    Page(u32),
 }
 
 fn number(bytes: &[u8], at: usize) -> u32 {
@@ -84,6 +81,8 @@ pub fn apply(database: &[u8], log: &[u8]) -> Result<Vec<u8>, WalError> {
     if sum != Checksum::at(header, 24) {
         return Err(WalError::NotLog);
     }
+    // Each page was written, but for those that were free again before: so it cannot grow without bounds.
+    let most = 4 * (database.len() + log.len()) / size;
     let frames = log[LOG_HEADER..].chunks_exact(FRAME_HEADER + size);
     let mut pending = Vec::new();
     let mut sum = sum;
@@ -94,36 +93,29 @@ pub fn apply(database: &[u8], log: &[u8]) -> Result<Vec<u8>, WalError> {
         if head[8..16] != header[16..24] || sum != Checksum::at(head, 16) {
             break;
         }
-        pending.push((number(head, 0), page));
+        let page_number = number(head, 0);
+        if page_number == 0 {
+            return Err(WalError::Page(page_number));
+        }
+        pending.push((page_number as usize - 1, page));
         let pages = number(head, 4);
+        if pages as usize > most {
+            return Err(WalError::Page(pages));
+        }
         if pages != 0 {
-            commit(&mut out, size, &mut pending, pages)?;
+            commit(&mut out, size, &mut pending, pages as usize);
         }
     }
     Ok(out)
 }
 
 /// Puts the pages of one transaction in their places; the database then has `pages` of them.
-fn commit(
-    out: &mut Vec<u8>,
-    size: usize,
-    pending: &mut Vec<(u32, &[u8])>,
-    pages: u32,
-) -> Result<(), WalError> {
-    let far = |page: u32| page == 0 || page as usize > PAGES_MAX;
-    if far(pages) {
-        return Err(WalError::FarPage(pages));
-    }
+fn commit(out: &mut Vec<u8>, size: usize, pending: &mut Vec<(usize, &[u8])>, pages: usize) {
     // The database may have shrunk: pages beyond its new end are of no use.
-    out.resize(pages as usize * size, 0);
+    out.resize(pages * size, 0);
     for (number, page) in pending.drain(..) {
-        if far(number) {
-            return Err(WalError::FarPage(number));
-        }
-        let at = (number as usize - 1) * size;
-        if let Some(place) = out.get_mut(at..at + size) {
+        if let Some(place) = out.chunks_exact_mut(size).nth(number) {
             place.copy_from_slice(page);
         }
     }
-    Ok(())
 }

@@ -155,19 +155,21 @@ impl Work<'_> {
                 continue;
             };
             // What describes Debian packages is silent beside a closure, and wrong where it is spoken.
-            let by = if defaults.closure { Active::WhenUsed } else { module.active };
+            let silent = defaults.closure && module.active != Active::Always;
             if let Some(part) = parts.first().filter(|_| defaults.closure) {
                 merge.problems.push(beside_closure(&module.name, part.key));
             }
             let switch = switch(&parts);
-            merge.report_missing = is_active(by, switch, !parts.is_empty());
+            merge.report_missing = !silent && is_active(module.active, switch, !parts.is_empty());
             let first = parts.first().map(|part| Setting {
                 place: part.key,
                 priority: part.priority,
                 text: String::new(),
             });
             let mut merged = merge.option(option, &path, self.whole, parts);
-            if settle_enable(by, &mut merged, first) {
+            if silent {
+                set_enable(&mut merged, Value::Bool(false));
+            } else if settle_enable(module.active, &mut merged, first) {
                 active.insert(module.name.clone());
             }
             merge.report_missing = true;
@@ -285,6 +287,12 @@ fn is_active(active: Active, switch: Option<bool>, used: bool) -> bool {
         Active::Always => true,
         Active::ByDefault => switch.unwrap_or(true),
         Active::WhenUsed => switch.unwrap_or(used),
+    }
+}
+
+fn set_enable(merged: &mut Merged, value: Value) {
+    if let Value::Record(fields) = &mut merged.value {
+        fields.entry("enable".to_owned()).or_insert_with(Merged::none).value = value;
     }
 }
 

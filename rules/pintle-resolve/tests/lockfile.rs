@@ -69,11 +69,26 @@ fn closure() -> LockedClosure {
 fn a_closure_is_pinned_too() {
     let text = lockfile::print(&Lock { closure: Some(closure()), ..lock() });
     assert_eq!(lockfile::parse(&text).unwrap().closure, Some(closure()));
-    insta::assert_snapshot!(&text[text.find("[closure]").unwrap()..], @"");
+    insta::assert_snapshot!(&text[text.find("[closure]").unwrap()..], @r#"
+    [closure]
+    system = "/nix/store/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb-nixos-system-toy-26.05"
+
+    [[closure.path]]
+    path = "/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-glibc-2.41"
+    nar = "cebf0046ec50c3751c85e277508d8bd861e05c7ba731a4bbf028ba78306482f7"
+    size = 120
+    ca = "fixed:r:sha256:abc"
+
+    [[closure.path]]
+    path = "/nix/store/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb-nixos-system-toy-26.05"
+    nar = "5c874a3ebc005120f26a6c8c10b6a97461c65dfcfc89678fbbf6284f26133172"
+    size = 120
+    references = ["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-glibc-2.41", "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb-nixos-system-toy-26.05"]
+    "#);
     let error = |from: &str, to: &str| lockfile::parse(&text.replace(from, to)).unwrap_err().to_string();
-    insta::assert_snapshot!(error("[closure]\nsystem = \"/nix/store/b", "[closure]\nsystem = \"/nix/store/c"), @"");
-    insta::assert_snapshot!(error("path = \"/nix/store/a", "path = \"/nix/store/../a"), @"");
-    insta::assert_snapshot!(error("path = \"/nix/store/a", "path = \"/nix/store/z"), @"");
+    insta::assert_snapshot!(error("[closure]\nsystem = \"/nix/store/b", "[closure]\nsystem = \"/nix/store/c"), @"line 1: closure `/nix/store/cbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb-nixos-system-toy-26.05`: the closure does not hold it; run `pintle lock`");
+    insta::assert_snapshot!(error("path = \"/nix/store/a", "path = \"/nix/store/../a"), @"line 44: path `/nix/store/../aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-glibc-2.41`: not a store path");
+    insta::assert_snapshot!(error("path = \"/nix/store/a", "path = \"/nix/store/z"), @"line 50: path `/nix/store/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb-nixos-system-toy-26.05` is not in the order of names; run `pintle lock`");
 }
 
 #[test]

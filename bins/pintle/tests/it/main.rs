@@ -14,6 +14,7 @@ mod image;
 mod kernels;
 mod lock_life;
 mod mkfs;
+mod nix;
 mod outputs;
 mod recipe;
 mod remote;

@@ -1,6 +1,7 @@
 //! Closures of Nix: the same image whatever it is built from, booted both ways, and refused where it must be.
 
 use crate::common::{Gate, cache, finish, succeed};
+use pintle_nix::{NarInfo, SecretKey, StoreDir};
 use pintle_testkit::nix::{Fixture, fixture};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -28,7 +29,16 @@ fn built() -> &'static Built {
         drop(fs::remove_dir_all(&folder));
         fs::create_dir_all(&folder).unwrap();
         let mut build = pintle(&folder);
-        build.args(["build", "--format", "raw", "--format", "digitalocean", "--nix", &fixture().gen2, "--nix-store"]);
+        build.args([
+            "build",
+            "--format",
+            "raw",
+            "--format",
+            "digitalocean",
+            "--nix",
+            &fixture().gen2,
+            "--nix-store",
+        ]);
         succeed(build.arg(&fixture().root));
         let manifest = serde_json::from_slice(&fs::read(folder.join("out/toy.json")).unwrap()).unwrap();
         Built { folder, manifest }
@@ -93,10 +103,14 @@ fn a_definition_pins_its_closure() {
         drop(fs::remove_file(folder.path().join("result")));
         std::os::unix::fs::symlink(generation, folder.path().join("result")).unwrap();
     };
-    let text = format!("name = \"toy\"\nversion = \"26.05.2\"\n[source]\nnix = \"result\"\nnix-store = \"{root}\"\n");
+    let text = format!(
+        "name = \"toy\"\nversion = \"26.05.2\"\n[source]\nnix = \"result\"\nnix-store = \"{root}\"\n"
+    );
     fs::write(folder.path().join("system.toml"), text).unwrap();
     link(&fixture().gen2);
-    let build = |more: &[&str]| finish(pintle(folder.path()).args(["build", "--no-report", "--sbom", "none"]).args(more));
+    let build = |more: &[&str]| {
+        finish(pintle(folder.path()).args(["build", "--no-report", "--sbom", "none"]).args(more))
+    };
     let output = build(&[]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let manifest: serde_json::Value =
@@ -214,7 +228,9 @@ fn refused(arguments: &[&str]) -> String {
     assert!(!output.status.success());
     assert!(!built().folder.join("refused/toy.raw").exists());
     let said = String::from_utf8_lossy(&output.stderr);
-    let said = said.replace(&fixture().root.display().to_string(), "ROOT").replace(&fixture().cache.display().to_string(), "CACHE");
+    let said = said
+        .replace(&fixture().root.display().to_string(), "ROOT")
+        .replace(&fixture().cache.display().to_string(), "CACHE");
     let said = said.replace(&fixture().gen2, "GEN2");
     format!("exit {}\n{said}", output.status.code().unwrap_or(-1))
 }
@@ -224,9 +240,209 @@ fn what_is_no_closure_or_not_believed_is_refused() {
     let cache = fixture().cache.display().to_string();
     let gen2 = fixture().gen2.as_str();
     let nowhere = "/nonexistent";
-    insta::assert_snapshot!(refused(&["--nix", "nothing"]), @"");
-    insta::assert_snapshot!(refused(&["--nix", "out"]), @"");
-    insta::assert_snapshot!(refused(&["--nix", gen2, "--nix-store", nowhere]), @"");
-    insta::assert_snapshot!(refused(&["--nix", gen2, "--nix-store", nowhere, "--nix-cache", &cache]), @"");
-    insta::assert_snapshot!(refused(&["--nix", gen2, "--nix-store", nowhere, "--nix-cache", &cache, "--nix-trusted-key", "fixture-1:AAAA"]), @"");
+    insta::assert_snapshot!(refused(&["--nix", "nothing"]), @"
+    exit 3
+    error: `source.nix` is `nothing`, which is no system of Nix: there is nothing at ./nothing. Write the link that `nix build` makes (`./result`), a path of the store, or the boot.json inside of it
+    ");
+    insta::assert_snapshot!(refused(&["--nix", "out"]), @"
+    exit 3
+    error: `source.nix` is `out`, which is no system of Nix: it does not lead into a store. Write the link that `nix build` makes (`./result`), a path of the store, or the boot.json inside of it
+    ");
+    insta::assert_snapshot!(refused(&["--nix", gen2, "--nix-store", nowhere]), @"
+    exit 1
+    error: GEN2 is not to be had; looked for in:
+      the store in /nonexistent
+      next: build or copy it (`nix build`, `nix copy`), or name a cache that has it (`source.nix-caches`)
+    ");
+    insta::assert_snapshot!(refused(&["--nix", gen2, "--nix-store", nowhere, "--nix-cache", &cache]), @"
+    exit 4
+    error: CACHE is not believed; add the key to `source.nix-trusted-keys` if you trust whoever has it
+      because: GEN2 is not signed by a trusted key:
+          by fixture-1: this key is not trusted
+        trusted are:
+          nobody
+    ");
+    insta::assert_snapshot!(refused(&["--nix", gen2, "--nix-store", nowhere, "--nix-cache", &cache, "--nix-trusted-key", "fixture-1:AAAA"]), @"
+    exit 3
+    error: `source.nix-trusted-keys` holds a key that is none
+      because: a public key `fixture-1:…` must have 32 bytes in base 64 behind its name
+    ");
+}
+
+/// A copy of the fixture's cache, to be damaged.
+struct Cache(tempfile::TempDir);
+
+impl Cache {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        succeed(Command::new("cp").arg("-r").arg(&fixture().cache).arg(folder.path().join("cache")));
+        Self(folder)
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.0.path().join("cache")
+    }
+
+    /// Changes what the cache says of the toplevel, and signs it anew: whoever has the key may lie.
+    fn lie(&self, change: impl FnOnce(&mut NarInfo)) {
+        let store = StoreDir::default();
+        let toplevel = store.parse(&fixture().gen2).unwrap();
+        let file = self.folder().join(format!("{}.narinfo", toplevel.hash_part()));
+        let mut info = NarInfo::parse(&fs::read(&file).unwrap(), &store).unwrap();
+        change(&mut info);
+        let key = SecretKey::parse(&fixture().secret_key).unwrap();
+        info.info.signatures = [key.sign(&info.info.fingerprint())].into();
+        fs::write(file, info.render()).unwrap();
+    }
+
+    /// What is said when generation 2 is to be built from it.
+    fn refused(&self) -> String {
+        let output = build_with(&[
+            "--nix",
+            &fixture().gen2,
+            "--nix-store",
+            "/nonexistent",
+            "--nix-cache",
+            &self.folder().display().to_string(),
+            "--nix-trusted-key",
+            &fixture().public_key,
+        ]);
+        assert!(!output.status.success());
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let text = serde_json::to_string_pretty(&report["error"]).unwrap();
+        let text =
+            text.replace(&self.folder().display().to_string(), "CACHE").replace(&fixture().gen2, "GEN2");
+        // Digests and names follow Debian's point releases.
+        format!("exit {}\n{}", output.status.code().unwrap_or(-1), digits(&text))
+    }
+}
+
+/// Hashes and sizes made the same for every release of the fixture's packages.
+fn digits(text: &str) -> String {
+    let mut out = String::new();
+    for word in text.split_inclusive(|c: char| !c.is_ascii_alphanumeric()) {
+        let (body, end) = word.split_at(word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric()).len());
+        let long = body.len() >= 32 && body.bytes().all(|b| b.is_ascii_alphanumeric());
+        let number = body.len() > 2 && body.bytes().all(|b| b.is_ascii_digit());
+        out += if long {
+            "HASH"
+        } else if number {
+            "N"
+        } else {
+            body
+        };
+        out += end;
+    }
+    out
+}
+
+#[test]
+fn caches_that_lie_are_refused() {
+    let cache = Cache::new();
+    cache.lie(|info| info.info.nar_size += 8);
+    insta::assert_snapshot!(cache.refused(), @r#"
+    exit 4
+    {
+      "details": null,
+      "hints": [],
+      "kind": "refused",
+      "messages": [
+        "CACHE gave something else than was promised",
+        "the archive of GEN2 has N bytes, where N were promised"
+      ]
+    }
+    "#);
+    let cache = Cache::new();
+    cache.lie(|info| info.info.nar_hash = pintle_model::Digest::of(b"something else"));
+    insta::assert_snapshot!(cache.refused(), @r#"
+    exit 4
+    {
+      "details": null,
+      "hints": [],
+      "kind": "refused",
+      "messages": [
+        "CACHE gave something else than was promised",
+        "the archive of GEN2 is not what was promised",
+        "sha256 is HASH, expected HASH (N bytes read)"
+      ]
+    }
+    "#);
+    let cache = Cache::new();
+    cache.lie(|info| info.file_size = info.file_size.map(|size| size + 1));
+    insta::assert_snapshot!(cache.refused(), @r#"
+    exit 4
+    {
+      "details": null,
+      "hints": [],
+      "kind": "refused",
+      "messages": [
+        "cannot fetch GEN2",
+        "CACHE/nar/HASH.nar.zst has N bytes where N were expected; the mirror may be mid-update: try later, or set another mirror"
+      ]
+    }
+    "#);
+    let cache = Cache::new();
+    let nobody = StoreDir::default().path(&format!("{}-nobody-has-it", "0".repeat(32))).unwrap();
+    cache.lie(|info| drop(info.info.references.insert(nobody)));
+    insta::assert_snapshot!(cache.refused(), @r#"
+    exit 1
+    {
+      "details": null,
+      "hints": [
+        "build or copy it (`nix build`, `nix copy`), or name a cache that has it (`source.nix-caches`)"
+      ],
+      "kind": "failed",
+      "messages": [
+        "/nix/store/HASH-nobody-has-it is not to be had, and GEN2 refers to it; looked for in:\n  the store in /nonexistent\n  CACHE"
+      ]
+    }
+    "#);
+    // The same, and nobody vouches for it.
+    let cache = Cache::new();
+    cache.lie(|info| info.info.nar_size += 8);
+    let file = fs::read_dir(cache.folder()).unwrap().map(|entry| entry.unwrap().path());
+    for path in file.filter(|path| path.extension().is_some_and(|extension| extension == "narinfo")) {
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(
+            &path,
+            text.lines()
+                .filter(|line| !line.starts_with("Sig:"))
+                .fold(String::new(), |all, line| all + line + "\n"),
+        )
+        .unwrap();
+    }
+    insta::assert_snapshot!(cache.refused(), @r#"
+    exit 4
+    {
+      "details": null,
+      "hints": [],
+      "kind": "refused",
+      "messages": [
+        "CACHE is not believed; add the key to `source.nix-trusted-keys` if you trust whoever has it",
+        "GEN2 is not signed by a trusted key:\n  it has no signature\ntrusted are:\n  fixture-1:HASH="
+      ]
+    }
+    "#);
+}
+
+#[test]
+fn a_cache_that_is_cut_short_is_refused_and_goes_on_once_it_is_whole() {
+    let cache = Cache::new();
+    let nars = cache.folder().join("nar");
+    let one = fs::read_dir(&nars).unwrap().next().unwrap().unwrap().path();
+    let whole = fs::read(&one).unwrap();
+    fs::write(&one, &whole[..whole.len() / 2]).unwrap();
+    assert!(cache.refused().contains("exit 4"));
+    fs::write(&one, &whole).unwrap();
+    let output = build_with(&[
+        "--nix",
+        &fixture().gen2,
+        "--nix-store",
+        "/nonexistent",
+        "--nix-cache",
+        &cache.folder().display().to_string(),
+        "--nix-trusted-key",
+        &fixture().public_key,
+    ]);
+    assert_eq!(image_of(&output), digest(&built().manifest));
 }

@@ -30,8 +30,12 @@ pub fn locate(text: &str, folder: &Path) -> Result<Located, ClosureError> {
         if let Some(toplevel) = in_store(&at.to_string_lossy(), &bad)? {
             return Ok(Located { toplevel, root: None });
         }
-        let target = pintle_world::files::link_target(&at)
-            .map_err(|source| ClosureError::Read { path: at.clone(), source })?;
+        let target = match pintle_world::files::link_target(&at) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(bad(&format!("there is nothing at {}", at.display())));
+            }
+            target => target.map_err(|source| ClosureError::Read { path: at.clone(), source })?,
+        };
         let Some(target) = target else { return physical(&at, &bad) };
         // An absolute target takes the place of everything before it.
         at = at.parent().unwrap_or(Path::new("/")).join(target);

@@ -92,12 +92,12 @@ impl Definition {
     /// # Errors
     /// [`HostTreeError`].
     pub(crate) fn copied(&self, path: &str, store: &Store) -> Result<Copied, HostTreeError> {
-        if let Evaluated::Received(received) = &self.evaluated
-            && let Some(copied) = received.copied.get(path)
-        {
-            return Ok(copied.clone());
-        }
         let place = self.folder.join(path);
+        if let Evaluated::Received(received) = &self.evaluated {
+            // Never a file of this machine.
+            let missing = || HostTreeError::Read { path: place, source: std::io::ErrorKind::NotFound.into() };
+            return received.copied.get(path).cloned().ok_or_else(missing);
+        }
         let tree = host_tree::read(&place, store, Ownership::Root)?;
         Ok(Copied { tree, is_folder: place.is_dir() })
     }

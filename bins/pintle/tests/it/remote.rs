@@ -334,6 +334,15 @@ fn a_login_that_fails_says_what_ssh_said() {
     assert!(text.contains("Host key verification failed"), "{text}");
     assert!(text.contains("next: find out why its key changed"), "{text}");
     builder.knows("host-key");
+    let key = fs::read_to_string(builder.folder().join("key.pub")).unwrap();
+    let refusal = "command=\"echo This account is currently not available.; exit 1\"";
+    fs::write(builder.folder().join("authorized_keys"), format!("{refusal} {key}")).unwrap();
+    assert_snapshot!(refused(&toy, &builder, &mut on(&toy, &builder)), @"
+    exit 1
+    error: ssh://me@127.0.0.1:PORT the login does not give a shell (sh) that runs commands
+      This account is currently not available.
+      next: give the user a login shell there, or name another user
+    ");
     fs::write(builder.folder().join("authorized_keys"), "").unwrap();
     assert_snapshot!(refused(&toy, &builder, &mut on(&toy, &builder)), @"
     exit 1

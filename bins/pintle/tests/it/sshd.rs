@@ -14,8 +14,10 @@ use std::time::Duration;
 pub(crate) fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("pintle-{}", std::process::id()));
-        succeed(Command::new("strip").arg("-o").arg(&path).arg(env!("CARGO_BIN_EXE_pintle")));
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let (new, path) = (folder.join(format!("pintle-{}", std::process::id())), folder.join("pintle"));
+        succeed(Command::new("strip").arg("-o").arg(&new).arg(env!("CARGO_BIN_EXE_pintle")));
+        fs::rename(new, &path).unwrap();
         path
     })
 }

@@ -22,6 +22,8 @@ const TICK: Duration = Duration::from_millis(100);
 const QUIET: u32 = 10;
 /// What has come and waits, in frames.
 const AHEAD: usize = 8;
+/// Lines before those of our script that are kept.
+const BEFORE_MAX: usize = 20;
 /// Bytes of a line before the program speaks.
 const LINE_MAX: u64 = 64 << 10;
 
@@ -48,6 +50,8 @@ pub(super) struct Link<'a> {
     seen: usize,
     told: usize,
     quiet: u32,
+    /// Lines before those of our script.
+    before: Vec<String>,
     address: String,
     pub(super) traffic: Traffic,
 }
@@ -76,8 +80,9 @@ impl<'a> Link<'a> {
         let from = listen(Counted { inner: output, count: Arc::clone(&received) });
         let traffic = Traffic { builder: address.clone(), ..Traffic::default() };
         let to = Some(to);
-        let (seen, told, quiet) = (0, 0, 0);
-        let mut link = Self { shell, to, from, received, supply, tell, seen, told, quiet, address, traffic };
+        let (seen, told, quiet, before) = (0, 0, 0, Vec::new());
+        let mut link =
+            Self { shell, to, from, received, supply, tell, seen, told, quiet, before, address, traffic };
         link.prepare(program)?;
         Ok(link)
     }
@@ -115,7 +120,13 @@ impl<'a> Link<'a> {
     }
 
     fn probe(&mut self) -> Result<Probe, RemoteError> {
-        while self.line(Phase::Login)? != probe::BEGIN {}
+        loop {
+            match self.line(Phase::Login)? {
+                line if line == probe::BEGIN => break,
+                line if !line.is_empty() && self.before.len() < BEFORE_MAX => self.before.push(line),
+                _ => {}
+            }
+        }
         let mut probe = Probe::default();
         loop {
             match self.line(Phase::Program)? {
@@ -178,7 +189,8 @@ impl<'a> Link<'a> {
         let said = self.shell.said();
         self.failed(match phase {
             Phase::Login if own => Trouble::Login { said },
-            Phase::Login => Trouble::NoShell { said },
+            // What comes in the place of a shell says so on either stream.
+            Phase::Login => Trouble::NoShell { said: self.before.iter().cloned().chain(said).collect() },
             Phase::Program | Phase::Build if own && !said.is_empty() => Trouble::Lost { said },
             Phase::Program | Phase::Build => Trouble::Ended { said },
         })

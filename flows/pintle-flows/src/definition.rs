@@ -248,8 +248,8 @@ pub fn of_closure(nix: &Nix, name: &str, version: &str) -> Result<Definition, De
 pub fn name_of(toplevel: &str) -> (String, String) {
     let text = toplevel.strip_prefix("nixos-system-").unwrap_or(toplevel);
     // As Nix does (builtins.parseDrvName): the version begins at the first dash that no letter follows.
-    let dashes = text.match_indices('-').map(|(at, _)| at);
-    let begins = dashes.filter(|at| text[at + 1..].chars().next().is_some_and(|c| !c.is_alphabetic())).next();
+    let mut dashes = text.match_indices('-').map(|(at, _)| at);
+    let begins = dashes.find(|at| text[at + 1..].chars().next().is_some_and(|c| !c.is_alphabetic()));
     let (name, version) = begins.map_or((text, "1"), |at| (&text[..at], &text[at + 1..]));
     let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
     let tidy = |text: &str| text.to_ascii_lowercase().chars().map(plain).collect::<String>();

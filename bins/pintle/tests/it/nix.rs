@@ -383,7 +383,7 @@ fn caches_that_lie_are_refused() {
     "#);
     let cache = Cache::new();
     let nobody = StoreDir::default().path(&format!("{}-nobody-has-it", "0".repeat(32))).unwrap();
-    cache.lie(|info| drop(info.info.references.insert(nobody)));
+    cache.lie(|info| info.info.references.extend([nobody]));
     insta::assert_snapshot!(cache.refused(), @r#"
     exit 1
     {

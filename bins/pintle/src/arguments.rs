@@ -60,6 +60,9 @@ pub(crate) enum Command {
     /// See, check and record what stands in for maintainer scripts
     #[command(subcommand)]
     Recipe(Recipe),
+    /// Keep binary caches of Nix
+    #[command(subcommand)]
+    Cache(Cache),
     /// Boot an image in QEMU
     Run(Run),
     /// Log in to a machine started by `pintle run`
@@ -320,6 +323,41 @@ pub(crate) struct Closure {
     /// Build without the secrets that the boot loader should add to the initrd
     #[arg(long)]
     pub(crate) omit_initrd_secrets: bool,
+}
+
+/// What can be done with binary caches.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Cache {
+    /// Write a closure into a binary cache, from which any Nix can take it
+    Push(CachePush),
+}
+
+/// How archives of a binary cache are packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CacheCompression {
+    /// Not at all
+    None,
+    /// xz
+    Xz,
+    /// Zstandard
+    Zstd,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CachePush {
+    /// Folder of the cache; made where there is none
+    pub(crate) folder: PathBuf,
+    #[command(flatten)]
+    pub(crate) closure: Closure,
+    /// File with the secret key that signs, as `nix key generate-secret` makes it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    /// How archives are packed
+    #[arg(long, value_enum, default_value = "zstd")]
+    pub(crate) compression: CacheCompression,
+    /// Use only what was downloaded before
+    #[arg(long)]
+    pub(crate) offline: bool,
 }
 
 #[derive(Debug, Args)]

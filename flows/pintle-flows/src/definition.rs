@@ -3,7 +3,7 @@
 use pintle_definition::{
     DocumentError, Evaluation, FileKind, Files, FilesError, Problems, Reference, evaluate, evaluate_document,
 };
-use pintle_model::{Nix, SYSTEM_SCHEMA, System, Tree};
+use pintle_model::{Nix, SYSTEM_SCHEMA, System, Tree, name_and_version};
 use pintle_world::Store;
 use pintle_world::host_tree::{self, HostTreeError, Ownership};
 use pintle_world::spool::Spooled;
@@ -247,10 +247,8 @@ pub fn of_closure(nix: &Nix, name: &str, version: &str) -> Result<Definition, De
 #[must_use]
 pub fn name_of(toplevel: &str) -> (String, String) {
     let text = toplevel.strip_prefix("nixos-system-").unwrap_or(toplevel);
-    // As Nix does (builtins.parseDrvName): the version begins at the first dash that no letter follows.
-    let mut dashes = text.match_indices('-').map(|(at, _)| at);
-    let begins = dashes.find(|at| text[at + 1..].chars().next().is_some_and(|c| !c.is_alphabetic()));
-    let (name, version) = begins.map_or((text, "1"), |at| (&text[..at], &text[at + 1..]));
+    let (name, version) = name_and_version(text);
+    let version = version.unwrap_or("1");
     let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
     let tidy = |text: &str| text.to_ascii_lowercase().chars().map(plain).collect::<String>();
     let name = tidy(name).trim_start_matches(|c: char| !c.is_ascii_alphanumeric()).to_owned();

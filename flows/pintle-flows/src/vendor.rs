@@ -70,6 +70,12 @@ pub enum VendorError {
         /// The path.
         path: String,
     },
+    /// A closure is kept elsewhere.
+    #[error(
+        "the system is a closure of Nix, and a folder of packages cannot hold it: keep its paths in a binary cache (`nix copy \
+         --to file:///srv/cache SYSTEM`) and name that in `source.nix-caches`"
+    )]
+    Closure,
     /// Writing.
     #[error(transparent)]
     Write(#[from] AtomicError),
@@ -122,6 +128,9 @@ pub fn vendor(
         return Err(PinError::Outdated(lock_file.to_owned()).into());
     }
     let system = definition.system();
+    if system.source.nix.is_some() {
+        return Err(VendorError::Closure);
+    }
     let debian = &system.source.debian;
     let mut mark = Mark {
         schema: VENDOR_SCHEMA,

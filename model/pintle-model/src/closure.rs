@@ -76,3 +76,38 @@ pub struct LockedPath {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca: Option<String>,
 }
+
+/// Digits of a path that no other path has.
+const HASH: usize = 32;
+
+impl LockedPath {
+    /// The digits that no other path has, and what stands behind them: `glibc-2.41`.
+    #[must_use]
+    pub fn hash_and_name(&self) -> (&str, &str) {
+        let base = self.path.rsplit('/').next().unwrap_or(&self.path);
+        let (hash, name) = base.split_at_checked(HASH).unwrap_or((base, ""));
+        (hash, name.strip_prefix('-').unwrap_or(name))
+    }
+}
+
+/// `glibc-2.41` as name and version: that begins at the first dash that no letter follows (Nix manual,
+/// `builtins.parseDrvName`).
+#[must_use]
+pub fn name_and_version(text: &str) -> (&str, Option<&str>) {
+    let mut dashes = text.match_indices('-').map(|(at, _)| at);
+    let begins = dashes.find(|at| text[at + 1..].chars().next().is_some_and(|c| !c.is_alphabetic()));
+    begins.map_or((text, None), |at| (&text[..at], Some(&text[at + 1..])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_versions_are_told_apart() {
+        assert_eq!(name_and_version("glibc-2.41"), ("glibc", Some("2.41")));
+        assert_eq!(name_and_version("stage-1-init.sh"), ("stage", Some("1-init.sh")));
+        assert_eq!(name_and_version("system-path"), ("system-path", None));
+        assert_eq!(name_and_version("nixos-24.11pre-git"), ("nixos", Some("24.11pre-git")));
+    }
+}

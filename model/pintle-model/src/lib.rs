@@ -25,7 +25,7 @@ mod verified;
 
 pub use arch::{Arch, UnknownArch};
 pub use blob::{Blob, BlobTooLarge, Bytes, Contents, NoContents, Segment, SourceId};
-pub use closure::{InitrdSecrets, LockedClosure, LockedPath, Nix};
+pub use closure::{InitrdSecrets, LockedClosure, LockedPath, Nix, name_and_version};
 pub use digest::{BadDigest, Digest, Hashed, Hasher};
 pub use inode::{Attrs, Inode, InodeId, Kind, Origin, OriginId, Timestamp, Xattrs};
 pub use limits::Limit;

@@ -1,8 +1,7 @@
 //! A closure of store paths to a tree and its boot entries.
 //!
 //! A closure is a whole system that Nix evaluated and built. Nothing of it is changed: [`assemble`] puts its paths where
-//! they say they are, adds what Nix keeps beside a store ([`tree`]), and reads from its bootspec how it starts
-//! ([`entries`]).
+//! they say they are, adds what Nix keeps beside a store, and reads from its bootspec how it starts ([`Entry`]).
 
 mod assemble;
 mod complete;

@@ -36,7 +36,8 @@ pub fn container(system: &System, tree: &Tree, epoch: i64) -> Result<Image, Cont
     let labels = BTreeMap::from([label("title", &system.name), label("version", &system.version)]);
     let mut run = Run { env: vec![PATH.to_owned()], labels, ..Run::default() };
     let is_there = |path: &&&str| tree.find(path).is_some();
-    let init = ["sbin/init", "usr/lib/systemd/systemd"].iter().find(is_there);
+    let init =
+        ["sbin/init", "usr/lib/systemd/systemd", "nix/var/nix/profiles/system/init"].iter().find(is_there);
     match (&system.image.container_service, init, system.services.as_slice()) {
         (Some(name), _, services) => {
             let found = services.iter().find(|service| service.name == *name);

@@ -23,7 +23,7 @@ pub mod why;
 
 pub use changes::source_of;
 pub use explain::{Cause, Explanation, Reason, Why};
-pub use lock_diff::LockDiff;
+pub use lock_diff::{ClosureDiff, LockDiff};
 pub use request::{BadSpec, PackageSpec, Pin};
 pub use request_digest::request_digest;
 pub use solve::{Picked, Request, RequestProblem, Solution, Unsolvable, did_you_mean, solve};

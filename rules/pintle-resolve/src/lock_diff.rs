@@ -1,5 +1,5 @@
-use pintle_model::{Lock, LockedPackage, LockedSuite};
-use std::collections::BTreeMap;
+use pintle_model::{Lock, LockedClosure, LockedPackage, LockedSuite};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// What a new lock changes; its `Display` has one line per change, and none if there is none.
@@ -13,6 +13,39 @@ pub struct LockDiff {
     pub changed: Vec<(LockedPackage, LockedPackage)>,
     /// Suites with another snapshot time: name, before (`None`: new), after (`None`: gone).
     pub suites: Vec<(String, Option<String>, Option<String>)>,
+    /// Another closure.
+    pub closure: Option<ClosureDiff>,
+}
+
+/// What another closure brings. Its paths are told by their names only: a path is never the same and different.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClosureDiff {
+    /// The system before; none: there was no closure.
+    pub before: Option<String>,
+    /// The system after; none: there is none any more.
+    pub after: Option<String>,
+    /// How many paths are new.
+    pub added: usize,
+    /// How many are gone.
+    pub removed: usize,
+}
+
+impl ClosureDiff {
+    fn new(old: Option<&LockedClosure>, new: Option<&LockedClosure>) -> Option<Self> {
+        if old == new {
+            return None;
+        }
+        let paths = |closure: Option<&LockedClosure>| -> BTreeSet<String> {
+            closure.into_iter().flat_map(|closure| &closure.paths).map(|path| path.path.clone()).collect()
+        };
+        let (before, after) = (paths(old), paths(new));
+        Some(Self {
+            before: old.map(|closure| closure.system.clone()),
+            after: new.map(|closure| closure.system.clone()),
+            added: after.difference(&before).count(),
+            removed: before.difference(&after).count(),
+        })
+    }
 }
 
 impl LockDiff {
@@ -23,7 +56,8 @@ impl LockDiff {
             lock.packages.iter().map(|p| (p.name.clone(), p.clone())).collect()
         };
         let (mut before, after) = (by_name(old), by_name(new));
-        let mut diff = Self { suites: suites(&old.suites, &new.suites), ..Self::default() };
+        let closure = ClosureDiff::new(old.closure.as_ref(), new.closure.as_ref());
+        let mut diff = Self { suites: suites(&old.suites, &new.suites), closure, ..Self::default() };
         for (name, package) in after {
             match before.remove(&name) {
                 None => diff.added.push(package),
@@ -68,6 +102,15 @@ impl fmt::Display for LockDiff {
                 (Some(before), None) => writeln!(f, "- suite {name} {before}")?,
                 (None, None) => {}
             }
+        }
+        if let Some(ClosureDiff { before, after, added, removed }) = &self.closure {
+            let shown = |system: &Option<String>| system.clone().unwrap_or_else(|| "none".to_owned());
+            writeln!(
+                f,
+                "  closure {} -> {} (+{added}, -{removed} store paths)",
+                shown(before),
+                shown(after)
+            )?;
         }
         for (before, after) in &self.changed {
             write!(f, "  {} {}", after.name, before.version)?;

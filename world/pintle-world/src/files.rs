@@ -100,6 +100,18 @@ pub fn link_target(path: &Path) -> io::Result<Option<PathBuf>> {
     }
 }
 
+/// Length in bytes of the file at `path`; `None` when nothing is there.
+///
+/// # Errors
+/// Every error but `NotFound`.
+pub fn len(path: &Path) -> io::Result<Option<u64>> {
+    match std::fs::metadata(path) {
+        Ok(metadata) => Ok(Some(metadata.len())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Whether anything, be it a link that leads nowhere, is at `path`.
 ///
 /// # Errors

@@ -109,9 +109,12 @@ fn report(built: &Built, traffic: Option<&Traffic>, reporter: &Reporter) {
 /// What became of the lock, in a few lines.
 pub(crate) fn say_change(change: &Change, reporter: &Reporter) {
     match change {
-        Change::Made { packages } => {
+        Change::Made { packages, paths: 0 } => {
             reporter.say(&format!("made the lock: {packages} packages; keep it with the definition"))
         }
+        Change::Made { packages, paths } => reporter.say(&format!(
+            "made the lock: {paths} store paths, and {packages} packages to start them; keep it with the definition"
+        )),
         Change::Changed(diff) if diff.is_empty() => {
             reporter.say("the lock now answers the definition; the packages are the same")
         }

@@ -20,7 +20,7 @@ pub(crate) fn definition(arguments: &Closure) -> Result<Option<Definition>, Fail
 }
 
 /// What the arguments say of a closure.
-fn source(arguments: &Closure, system: Option<&Path>) -> Result<Option<Nix>, Failure> {
+pub(crate) fn source(arguments: &Closure, system: Option<&Path>) -> Result<Option<Nix>, Failure> {
     let text = |path: &PathBuf| path.display().to_string();
     let Some(system) = system else {
         let more = !arguments.nix_cache.is_empty() || arguments.nix_store.is_some();

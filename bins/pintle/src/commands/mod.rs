@@ -1,6 +1,7 @@
 //! One file per command: arguments to a flow, its outcome to a report.
 
 pub(crate) mod build;
+pub(crate) mod cache;
 pub(crate) mod check;
 pub(crate) mod closure;
 pub(crate) mod completions;

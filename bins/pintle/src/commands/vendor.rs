@@ -47,7 +47,9 @@ fn explain(error: VendorError) -> Failure {
         error @ VendorError::NotOurs(_) => {
             Failure::new(FailureKind::Usage, error).hint("name a new or an empty folder")
         }
-        error @ VendorError::Collision { .. } => Failure::new(FailureKind::BadInput, error),
+        error @ (VendorError::Collision { .. } | VendorError::Closure) => {
+            Failure::new(FailureKind::BadInput, error)
+        }
         error => Failure::new(FailureKind::Failed, error),
     }
 }

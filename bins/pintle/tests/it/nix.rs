@@ -446,3 +446,40 @@ fn a_cache_that_is_cut_short_is_refused_and_goes_on_once_it_is_whole() {
     ]);
     assert_eq!(image_of(&output), digest(&built().manifest));
 }
+
+/// Published by us, taken by Nix: into an empty store, with signatures checked.
+#[test]
+fn nix_takes_what_we_publish() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("cache.sec");
+    fs::write(&key, &fixture().secret_key).unwrap();
+    let push = |compression: &str| {
+        let mut command = pintle(folder.path());
+        command.args(["cache", "push", "cache", "--compression", compression, "--key", "cache.sec", "--nix"]);
+        finish(command.arg(&fixture().gen1).arg("--nix-store").arg(&fixture().root))
+    };
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    let open = push("zstd");
+    assert_eq!(open.status.code(), Some(4), "{}", String::from_utf8_lossy(&open.stderr));
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let first = String::from_utf8(push("xz").stdout).unwrap();
+    assert!(first.contains("11 store paths written") && first.contains("0 were there"), "{first}");
+    let again = String::from_utf8(push("zstd").stdout).unwrap();
+    assert!(again.contains("0 store paths written") && again.contains("11 were there"), "{again}");
+
+    let store = folder.path().join("store");
+    fs::create_dir(&store).unwrap();
+    let from = format!("file://{}", folder.path().join("cache").display());
+    let trusted = ["--option", "trusted-public-keys", fixture().public_key.as_str()];
+    let to = store.display().to_string();
+    let mut copy = fixture().nix_on(&store, "nix");
+    succeed(copy.args(["copy", "--from", &from, "--to", &to]).args(trusted).arg(&fixture().gen1));
+    let verify = finish(fixture().nix_on(&store, "nix-store").args(["--verify", "--check-contents"]));
+    assert!(verify.status.success(), "{}", String::from_utf8_lossy(&verify.stderr));
+    let mut check = fixture().nix_on(&store, "nix");
+    check.args(["store", "verify", "--store", &from, "--recursive", "--sigs-needed", "1"]).args(trusted);
+    succeed(check.arg(&fixture().gen1));
+    // Nix's stores are read-only.
+    succeed(Command::new("chmod").args(["-R", "u+w"]).arg(&store));
+}

@@ -4,7 +4,7 @@ use super::DiffError;
 use super::disk::Disk;
 use crate::definition::{Definition, load};
 use pintle_image::compare::{Facts, flatten};
-use pintle_model::{Lock, OutputFormat, PackageRole};
+use pintle_model::{Lock, LockedPath, OutputFormat, PackageRole, name_and_version};
 use pintle_world::{Store, files};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -92,6 +92,7 @@ fn of_lock(lock: &Lock) -> Facts {
             PackageRole::System => (package.name.clone(), package.version.clone()),
             PackageRole::Boot => (format!("{}{BOOT}", package.name), package.version.clone()),
         })
+        .chain(lock.closure.iter().flat_map(|closure| &closure.paths).map(store_package))
         .collect();
     Facts {
         kind: "lock",
@@ -101,6 +102,14 @@ fn of_lock(lock: &Lock) -> Facts {
         packages: Some(packages),
         ..Facts::default()
     }
+}
+
+/// A store path as a package: its name, with what tells it from others of that name as its version.
+fn store_package(locked: &LockedPath) -> (String, String) {
+    let (hash, name) = locked.hash_and_name();
+    let (name, version) = name_and_version(name);
+    let version = version.unwrap_or_default();
+    (format!("store {name}"), format!("{version} {}", &hash[..hash.len().min(7)]).trim().to_owned())
 }
 
 /// Releases of kernels, by the names of their packages.

@@ -39,6 +39,8 @@ pub enum Change {
     Made {
         /// How many packages it names.
         packages: usize,
+        /// How many store paths.
+        paths: usize,
     },
     /// It is another.
     Changed(Box<LockDiff>),
@@ -165,7 +167,10 @@ pub fn pin(
                 atomic::write(file, text.as_bytes())?;
             }
             let change = match old {
-                None => Change::Made { packages: lock.packages.len() },
+                None => Change::Made {
+                    packages: lock.packages.len(),
+                    paths: lock.closure.as_ref().map_or(0, |closure| closure.paths.len()),
+                },
                 Some(old) => Change::Changed(Box::new(LockDiff::new(&old, &lock))),
             };
             let closure = supplied(definition, &lock, located.as_ref(), supply)?;

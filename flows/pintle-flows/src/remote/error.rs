@@ -14,6 +14,12 @@ pub enum RemoteError {
     /// A format that does not travel.
     #[error("the format `directory` cannot be built elsewhere: owners and devices would be lost on the way")]
     Format,
+    /// A closure that only this machine has.
+    #[error(
+        "the closure is in a store of this machine, which the builder cannot read: name a binary cache that both reach \
+         (`source.nix-caches`)"
+    )]
+    Closure,
     /// This program's own file.
     #[error("cannot read this program itself, {path}")]
     Program {

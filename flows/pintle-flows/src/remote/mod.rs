@@ -89,6 +89,9 @@ pub fn build(
     let mut steps = Steps { since: supply.clock.elapsed(), done: Vec::new() };
     let definition = request.definition;
     refuse_folders(request)?;
+    if definition.system().source.nix.as_ref().is_some_and(|nix| nix.caches.is_empty()) {
+        return Err(RemoteError::Closure);
+    }
     try_places(request).map_err(BuildError::from)?;
     copies::read(definition, supply.store).map_err(BuildError::from)?;
     let (lock, text) = settle(request, supply, tell)?;

@@ -1,8 +1,7 @@
 //! Paths of a Nix store in bills of materials: what a closure consists of, and what needs what.
 
 use super::names::encode;
-use crate::inventory::store_name;
-use pintle_model::LockedPath;
+use pintle_model::{LockedPath, name_and_version};
 
 /// A store path as a package.
 pub(crate) struct StorePackage<'a> {
@@ -18,8 +17,7 @@ pub(crate) struct StorePackage<'a> {
 
 impl<'a> StorePackage<'a> {
     pub(crate) fn new(locked: &'a LockedPath) -> Self {
-        let whole = store_name(&locked.path);
-        let (name, version) = split(whole);
+        let (name, version) = name_and_version(locked.hash_and_name().1);
         Self { name, version, path: &locked.path, nar: locked.nar.to_string() }
     }
 
@@ -47,23 +45,13 @@ pub(crate) fn needs(locked: &LockedPath) -> impl Iterator<Item = &str> {
     locked.references.iter().map(|name| hash(name)).filter(move |hash| *hash != own)
 }
 
-/// As `builtins.parseDrvName`: the version begins behind the first dash that no letter follows.
-fn split(whole: &str) -> (&str, Option<&str>) {
-    let mut dashes = whole.match_indices('-').map(|(at, _)| at);
-    let begins = dashes.find(|at| whole[at + 1..].chars().next().is_some_and(|c| !c.is_alphabetic()));
-    begins.map_or((whole, None), |at| (&whole[..at], Some(&whole[at + 1..])))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use pintle_model::Digest;
 
     #[test]
-    fn names_and_versions_are_told_apart() {
-        assert_eq!(split("glibc-2.41"), ("glibc", Some("2.41")));
-        assert_eq!(split("stage-1-init.sh"), ("stage", Some("1-init.sh")));
-        assert_eq!(split("system-path"), ("system-path", None));
+    fn a_path_is_a_package_with_needs() {
         let path = format!("/nix/store/{}-gcc-lib-14.2", "a".repeat(32));
         let own = path.rsplit('/').next().unwrap_or_default().to_owned();
         let other = format!("{}-glibc-2.41", "b".repeat(32));

@@ -259,7 +259,7 @@ pub(crate) struct Build {
 /// A build on another machine.
 #[derive(Debug, Args)]
 pub(crate) struct Elsewhere {
-    /// Build on another machine, with nothing but SSH there: ssh://[user@]host[:port]; `here` builds on this one
+    /// Build on another machine, with nothing but SSH there: `ssh://[user@]host[:port]`; `here` builds on this one
     #[arg(
         long,
         value_name = "ADDRESS",

@@ -50,7 +50,7 @@ pub fn write(tree: &Tree, root: &TreePath, sink: &mut dyn Sink) -> Result<u64, W
     write_with(tree, root, sink, &mut |_, _| ())
 }
 
-/// The length in bytes of the archive that [`write`] would write (`NarSize`).
+/// The length in bytes of the archive that [`write()`] would write (`NarSize`).
 ///
 /// # Errors
 /// [`WriteError`].
@@ -100,7 +100,7 @@ impl io::Write for Hashing {
 /// Is told of every node: its path in the tree, and where the bytes of a file start in the archive (else 0).
 type See<'a> = &'a mut dyn FnMut(&TreePath, u64);
 
-/// As [`write`], and tells `see` of every node.
+/// As [`write()`], and tells `see` of every node.
 pub(crate) fn write_with(
     tree: &Tree,
     root: &TreePath,

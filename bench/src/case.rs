@@ -16,6 +16,8 @@ pub(crate) struct Case {
     pub(crate) rows: Vec<Row>,
     /// What ours must reach.
     pub(crate) goals: Vec<Goal>,
+    /// More runs than that tell nothing more, and take long.
+    pub(crate) runs_at_most: usize,
 }
 
 /// One program's way.
@@ -65,6 +67,7 @@ impl Figures {
 pub(crate) fn measure(cases: &[Case], runs: usize) -> Result<Vec<Vec<Figures>>, String> {
     let mut results = Vec::new();
     for case in cases {
+        let runs = runs.min(case.runs_at_most);
         say(&format!("{}: {} rows, {runs} runs each", case.name, case.rows.len()));
         let mut samples = vec![Vec::new(); case.rows.len()];
         for round in 0..=runs {

@@ -96,6 +96,7 @@ impl Ours {
                 Goal::Faster(16.0, "mkosi"),
                 Goal::Faster(9.0, "mmdebstrap"),
             ],
+            runs_at_most: usize::MAX,
         }
     }
 
@@ -110,6 +111,7 @@ impl Ours {
                 call: self.build(&[]),
             }],
             goals: vec![Goal::Wall(0.4), Goal::Faster(20.0, "mkosi")],
+            runs_at_most: usize::MAX,
         }
     }
 
@@ -146,6 +148,7 @@ impl Ours {
             about: "The unpacked files of the web server's packages, read from the same folder by all.",
             rows,
             goals: vec![Goal::Faster(3.0, "mke2fs"), Goal::Faster(1.0, "mkext4")],
+            runs_at_most: usize::MAX,
         }
     }
 
@@ -169,6 +172,7 @@ impl Ours {
                 },
             ],
             goals: vec![Goal::Faster(1.0, "qemu-img")],
+            runs_at_most: usize::MAX,
         }
     }
 
@@ -183,6 +187,7 @@ impl Ours {
                 call: self.pintle(&["lock"]),
             }],
             goals: vec![Goal::Wall(0.3)],
+            runs_at_most: usize::MAX,
         }
     }
 
@@ -201,23 +206,31 @@ impl Ours {
                 call: lock,
             }],
             goals: vec![Goal::Faster(1.0, "apt")],
+            runs_at_most: usize::MAX,
         }
     }
 
     fn memory(&self) -> Case {
-        let make = "test -d big || { mkdir big && for i in 0 1 2 3 4 5 6 7 8 9; do \
-            head -c 1000000000 /dev/urandom > big/$i; done; }";
-        let big: &Path = &self.place.work.join("big");
+        // Twice 10 GB are more than most machines have in memory, so this one is on the disk.
+        let big = Path::new("/var/tmp/pintle-bench");
+        let make = "mkdir -p /var/tmp/pintle-bench/big && cd /var/tmp/pintle-bench/big && test -e 9 || \
+            { head -c 1000000000 /dev/urandom > 0 && for i in 1 2 3 4 5 6 7 8 9; do cp 0 $i; done; }";
         Case {
             name: "memory",
             title: "Memory for a large image",
-            about: "A file system of 10 GB in ten files. What counts is the peak.",
+            about: "A file system of 10 GB in ten files, written once to the disk. What counts is the peak.",
             rows: vec![Row {
                 who: "pintle mkfs ext4, 10 GB".to_owned(),
-                before: vec![self.shell(make), self.shell("rm -f big.ext4")],
-                call: self.pintle(&["mkfs", "ext4", &big.to_string_lossy(), "../big.ext4"]),
+                before: vec![self.shell(make), self.shell("rm -f /var/tmp/pintle-bench/big.ext4")],
+                call: self.pintle(&[
+                    "mkfs",
+                    "ext4",
+                    &big.join("big").to_string_lossy(),
+                    &big.join("big.ext4").to_string_lossy(),
+                ]),
             }],
             goals: vec![Goal::Peak(120.0)],
+            runs_at_most: 1,
         }
     }
 }

@@ -110,6 +110,7 @@ mod tests {
                 Goal::Faster(16.0, "mkosi"),
                 Goal::Faster(2.0, "apt"),
             ],
+            runs_at_most: 1,
         };
         let text = text(&[case], &[vec![figures(2.0), figures(30.0)]], "a machine");
         assert!(text.contains("| mkosi full | 30.00 (30.00 to 30.00) | 15.0 |"), "{text}");

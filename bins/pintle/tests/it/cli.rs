@@ -35,7 +35,7 @@ pub(crate) fn fed(command: &mut Command, input: &Path) -> Output {
     finish(command.stdin(fs::File::open(input).unwrap()))
 }
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "new",
     "check",
     "show",
@@ -49,6 +49,7 @@ const COMMANDS: [&str; 17] = [
     "build",
     "size",
     "recipe",
+    "cache",
     "run",
     "ssh",
     "mkfs",

@@ -145,6 +145,13 @@ fn read_package(sources: &Sources<'_>, package: &Package<'_>, facts: &Facts) -> 
             },
         }
     }
+    // What guards a move to /usr while the package is unpacked is taken back by most, and kept by some.
+    let postinst = package.unpacked.control.files.get("postinst");
+    let postinst = postinst.map(|bytes| String::from_utf8_lossy(bytes)).unwrap_or_default();
+    if postinst.contains("dpkg-divert") && postinst.contains("--remove") {
+        read.effects
+            .retain(|effect| !matches!(effect, Effect::Divert { to, .. } if to.ends_with(".usr-is-merged")));
+    }
     if let Some((_, recipe, _)) = recipe.filter(|_| recipe_used) {
         let effects = recipe.effects().unwrap_or_default();
         read.effects.extend(effects);

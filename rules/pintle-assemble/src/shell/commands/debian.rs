@@ -40,10 +40,6 @@ pub(super) fn divert(run: &mut Run<'_>, call: &Invocation<'_>) -> Status {
         }
     }
     let Some(from) = from else { return run.unknown(call.line, EffectClass::Files) };
-    // Guards a move to /usr until the package is unpacked, and is then taken back.
-    if to.as_deref().is_some_and(|to| to.ends_with(".usr-is-merged")) {
-        return run.handled("/usr is merged from the start");
-    }
     let to = to.unwrap_or_else(|| format!("{from}.distrib"));
     run.effect(call.line, Effect::Divert { from, to, package })
 }

@@ -57,12 +57,12 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
-    /// Reads `name:base64`.
+    /// Reads `name:base64`; a line end behind it, as files have it, is no part of the key.
     ///
     /// # Errors
     /// [`BadKey`].
     pub fn parse(text: &str) -> Result<Self, BadKey> {
-        let (name, bytes) = parts::<32>("a public key", text)?;
+        let (name, bytes) = parts::<32>("a public key", text.trim_end())?;
         let key = VerifyingKey::from_bytes(&bytes).map_err(|_| BadKey::Point(name.clone()))?;
         Ok(Self { name, key })
     }
@@ -113,12 +113,13 @@ impl SecretKey {
         Ok(Self { name: name.to_owned(), key: SigningKey::from_bytes(seed) })
     }
 
-    /// Reads `name:base64` of seed and public key together (64 bytes), as `nix key generate-secret` writes it.
+    /// Reads `name:base64` of seed and public key together (64 bytes), as `nix key generate-secret` writes it; a line
+    /// end behind it is no part of the key.
     ///
     /// # Errors
     /// [`BadKey`].
     pub fn parse(text: &str) -> Result<Self, BadKey> {
-        let (name, bytes) = parts::<64>("a secret key", text)?;
+        let (name, bytes) = parts::<64>("a secret key", text.trim_end())?;
         let key = SigningKey::from_keypair_bytes(&bytes).map_err(|_| BadKey::Halves(name.clone()))?;
         Ok(Self { name, key })
     }
@@ -209,7 +210,8 @@ mod tests {
         assert!(!other.public().verifies("a text", &signature));
         assert_eq!(PublicKey::parse(&public.to_string()).unwrap(), public);
         assert_eq!(Signature::parse(&signature.to_string()).unwrap(), signature);
-        assert_eq!(SecretKey::parse(&secret.reveal()).unwrap().public(), public);
+        assert_eq!(SecretKey::parse(&format!("{}\n", *secret.reveal())).unwrap().public(), public);
+        assert_eq!(PublicKey::parse(&format!("{public}\n")).unwrap(), public);
         // Ed25519 has no randomness: the same key and text give the same signature for ever.
         insta::assert_snapshot!(signature, @"toy-1:aLuZSVN9qVDNLD2j2RUCub3FOrySrEOeryssjG9U/jEVlBP3DjxtBgly6zvtRFxg3ir8jyqvOStLPUdQImGuAQ==");
         insta::assert_snapshot!(public, @"toy-1:6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw=");

@@ -22,7 +22,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::Command;
-use toys::Memory;
+use toys::{FILE, Memory, directory, nar as nar_of};
 
 fn store() -> StoreDir {
     StoreDir::default()
@@ -79,6 +79,42 @@ fn what_is_unpacked_is_what_nix_unpacks() {
     output(with(fixture().nix("nix-store"), ["--restore", host.to_str().unwrap()]), &ours);
     let restored = tree_at(&host, "x");
     assert_eq!(nar::hash(&restored, &root, &NoContents).unwrap().digest(), Digest::of(&ours));
+}
+
+/// We are no stricter than Nix, but for what may follow an archive: Nix reads several from one stream.
+#[test]
+fn what_is_refused_nix_refuses_too() {
+    let good = directory(&[("name", FILE)]);
+    let data = good.windows(5).position(|window| window == b"hello").unwrap();
+    let mut padded = good.clone();
+    padded[data + 5] = 1;
+    let with = |tokens: &[&[u8]]| nar_of(&[&[&b"nix-archive-1"[..]], tokens].concat());
+    let hostile = [
+        ("another magic", nar_of(&[b"nix-archive-2"])),
+        ("out of order", directory(&[("b", FILE), ("a", FILE)])),
+        ("twice", directory(&[("a", FILE), ("a", FILE)])),
+        ("empty name", directory(&[("", FILE)])),
+        ("dot", directory(&[(".", FILE)])),
+        ("climbing", directory(&[("..", FILE)])),
+        ("slash", directory(&[("a/b", FILE)])),
+        ("nul", directory(&[("a\0b", FILE)])),
+        ("padding", padded),
+        ("cut", good[..good.len() - 8].to_vec()),
+        ("no content", with(&[b"(", b"type", b"regular", b")"])),
+        ("device", with(&[b"(", b"type", b"device", b")"])),
+        ("half a program", with(&[b"(", b"type", b"regular", b"executable", b"yes", b"contents", b"", b")"])),
+        ("no target", with(&[b"(", b"type", b"symlink", b"target", b"", b")"])),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    for (number, (name, bytes)) in hostile.iter().enumerate() {
+        assert!(toys::unpacked(bytes).is_err(), "{name}");
+        let host = folder.path().join(number.to_string());
+        let archive = host.with_extension("nar");
+        fs::write(&archive, bytes).unwrap();
+        let mut restore = fixture().nix("nix-store");
+        restore.arg("--restore").arg(&host).stdin(fs::File::open(&archive).unwrap());
+        assert!(!restore.output().unwrap().status.success(), "{name}");
+    }
 }
 
 #[test]
@@ -312,11 +348,11 @@ fn content_addressed_paths_are_those_of_nix() {
         command.args(arguments);
         store().parse(&text(command)).unwrap()
     };
-    let nar_of =
+    let digest_of =
         |host: &Path| nar::hash(&tree_at(host, "x"), &TreePath::literal("x"), &NoContents).unwrap().digest();
     for host in [&file, &tree] {
         let name = host.file_name().unwrap().to_str().unwrap();
-        let ours = source_path(&store(), name, nar_of(host), &none).unwrap();
+        let ours = source_path(&store(), name, digest_of(host), &none).unwrap();
         assert_eq!(add(&["--add", host.to_str().unwrap()]), ours);
         assert_eq!(add(&["--add-fixed", "--recursive", "sha256", host.to_str().unwrap()]), ours);
     }

@@ -117,11 +117,20 @@ pub fn read(
     }
     // All of the log is in it now; SQLite would look for it.
     whole[VERSIONS].copy_from_slice(&ROLLBACK_JOURNAL);
+    let infos = infos(&whole, store, limits)?;
+    match infos.windows(2).find(|pair| pair[0].path == pair[1].path) {
+        Some(pair) => Err(ReadError::Row { path: pair[0].path.to_string(), fault: Fault::Twice }),
+        None => Ok(infos),
+    }
+}
+
+/// What is registered, in order of paths.
+fn infos(database: &[u8], store: &StoreDir, limits: &Limits) -> Result<Vec<PathInfo>, ReadError> {
     let sqlite = |error: rusqlite::Error| match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::OperationInterrupted) => ReadError::Endless(limits.steps),
         _ => ReadError::Sqlite(error),
     };
-    let connection = open(&whole, limits).map_err(sqlite)?;
+    let connection = open(database, limits).map_err(sqlite)?;
     for table in ["ValidPaths", "Refs"] {
         if !is_table(&connection, table).map_err(sqlite)? {
             return Err(ReadError::NoTable(table));
@@ -146,10 +155,7 @@ pub fn read(
     }
     let mut infos: Vec<PathInfo> = infos.into_values().collect();
     infos.sort_by(|a, b| a.path.cmp(&b.path));
-    match infos.windows(2).find(|pair| pair[0].path == pair[1].path) {
-        Some(pair) => Err(ReadError::Row { path: pair[0].path.to_string(), fault: Fault::Twice }),
-        None => Ok(infos),
-    }
+    Ok(infos)
 }
 
 fn refer(infos: &mut BTreeMap<i64, PathInfo>, from: i64, to: i64) -> Result<(), ReadError> {

@@ -5,13 +5,15 @@
 
 mod error;
 mod format;
+mod limits;
 mod read;
 mod unpack;
 mod unpacked;
 mod write;
 
-pub use error::{NameFault, NarError};
-pub use read::{Limits, Node, NodeKind, Reader};
+pub use error::{Inside, NameFault, NarError};
+pub use limits::Limits;
+pub use read::{Node, NodeKind, Reader};
 pub use unpack::unpack;
 pub use unpacked::{BadIndex, FILE_MODE, NarEntry, NarKind, PROGRAM_MODE, UNPACK_FORMAT, UnpackedNar};
 pub(crate) use write::write_with;

@@ -1,5 +1,6 @@
 use super::error::{Inside, NarError};
-use super::read::{Limits, NodeKind, Reader};
+use super::limits::Limits;
+use super::read::{NodeKind, Reader};
 use super::unpacked::{NarEntry, NarKind, UnpackedNar};
 use pintle_model::{Hashed, Hasher, PackSink};
 use std::io::{self, Read};

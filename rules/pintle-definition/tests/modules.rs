@@ -451,8 +451,8 @@ epoch = 1700000000
     );
     insta::assert_debug_snapshot!((&system.source, &system.image, &system.accept), @r#"
     (
-        Debian(
-            Debian {
+        Source {
+            debian: Debian {
                 suites: [
                     Suite {
                         name: "trixie",
@@ -489,7 +489,8 @@ epoch = 1700000000
                 ),
                 keys: [],
             },
-        ),
+            nix: None,
+        },
         Image {
             layout: Plain,
             formats: [

@@ -205,7 +205,7 @@ fn several_kernels_have_an_entry_each() {
       initrd /boot/initrd.img-6.12.1-toy
     menuentry 'toy 1.0, Linux 6.18.2-toy' --id system-6.18.2-toy {
       initrd /boot/initrd.img-6.18.2-toy
-    menuentry 'toy 1.0 (rescue)' --id rescue {
+    menuentry 'toy 1.0, Linux 6.12.1-toy (rescue)' --id rescue {
       initrd /boot/initrd.img-6.12.1-toy
     ");
     assert!(lint(&made, &NoContents).is_empty());

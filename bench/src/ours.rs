@@ -134,7 +134,12 @@ impl Ours {
         ];
         let mkext4 = self.place.work.join("peers/bin/mkfs");
         if mkext4.exists() {
-            let words = [mkext4.to_string_lossy().into_owned(), tree, "mkext4.ext4".to_owned()];
+            let words = [
+                mkext4.to_string_lossy().into_owned(),
+                tree,
+                "mkext4.ext4".to_owned(),
+                (1u64 << 30).to_string(),
+            ];
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             rows.push(Row {
                 who: "mkext4 (its example mkfs)".to_owned(),

@@ -1,14 +1,15 @@
 //! Locked packages to unpacked ones: fetched by digest, verified while they stream, unpacked once into the store.
 
+use crate::into_pack::IntoPack;
 use crate::supply::{CONNECTIONS, Supply};
 use crate::vouch;
-use pintle_model::{LockedPackage, PackSink, SourceId, Verified};
+use pintle_model::{LockedPackage, SourceId, Verified};
 use pintle_package::deb::{self, DebError, Limits};
 use pintle_package::{UNPACK_FORMAT, UnpackedDeb};
 use pintle_world::atomic::AtomicError;
 use pintle_world::fetch::{FetchError, Job, Place};
 use pintle_world::store::StoreError;
-use pintle_world::{Expected, Fetcher, Mirror, PackWriter};
+use pintle_world::{Expected, Mirror};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -236,24 +237,4 @@ fn unpack_one(
     })?;
     let pack = pack.writer.finish(deb.to_bytes())?;
     Ok(Unpacked { locked: package.clone(), deb, source: pack.source })
-}
-
-/// The store's pack as the package format knows it; ends soon after the user wants to stop.
-struct IntoPack<'a> {
-    writer: PackWriter<'a>,
-    fetcher: &'a Fetcher,
-}
-
-impl PackSink for IntoPack<'_> {
-    fn begin(&mut self) -> io::Result<u64> {
-        self.writer.begin()
-    }
-
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        // Not `Interrupted`: that means "try again".
-        if self.fetcher.cancelled() {
-            return Err(io::Error::other("stopped"));
-        }
-        self.writer.append(bytes)
-    }
 }

@@ -29,6 +29,15 @@ pub struct Nix {
     pub initrd_secrets: InitrdSecrets,
 }
 
+impl Nix {
+    /// Label of the root file system; NixOS's own images have `nixos` (nixos/modules/virtualisation,
+    /// `fileSystems."/"`).
+    #[must_use]
+    pub fn root_label(&self) -> &str {
+        self.label.as_deref().unwrap_or("nixos")
+    }
+}
+
 /// What becomes of a bootspec's `initrdSecrets`, a program that adds secrets of the machine to its initrd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "kebab-case")]

@@ -58,9 +58,6 @@ pub(super) fn of_packages(given: &Given<'_>, supply: &Supply<'_>) -> Result<Root
     })
 }
 
-/// How NixOS's own images call their root (nixos/modules/virtualisation, `fileSystems."/"`).
-const LABEL: &str = "nixos";
-
 /// Of a closure.
 ///
 /// # Errors
@@ -86,7 +83,7 @@ pub(super) fn of_closure(
         tree: assembled.tree,
         report: Report { warnings: assembled.warnings, ..Report::default() },
         entries: Some(assembled.entries),
-        mounting: Mounting::ByLabel(nix.label.clone().unwrap_or_else(|| LABEL.to_owned())),
+        mounting: Mounting::ByLabel(nix.root_label().to_owned()),
         modules: assembled.modules,
     })
 }

@@ -1,9 +1,10 @@
 //! A closure into a binary cache: a folder that any Nix can substitute from, served by any web server.
 
 use super::{ClosureError, Places, Supplied, infos, locate, pin, supply};
+use crate::outputs::hashing::Hashing;
 use crate::supply::Supply;
 use pintle_closure::complete;
-use pintle_model::{Hasher, Nix, Origin, Tree};
+use pintle_model::{Nix, Origin, Tree};
 use pintle_nix::cache_info::{self, CacheInfo};
 use pintle_nix::compress::Packing;
 use pintle_nix::nar::{self, WriteError};
@@ -197,10 +198,11 @@ impl Cache<'_> {
         let target = self.folder.join(&name);
         let mut file = atomic::File::create(&target)?;
         let written = {
-            let out = Hashing { out: BufWriter::new(&mut file), hasher: Hasher::new() };
+            let out = Hashing::new(BufWriter::new(&mut file));
             let mut packer = self.packing.writer(out).map_err(|error| AtomicError::new(&target, error))?;
             nar::write_to(&tree, &root, outside.store, &mut packer).map_err(fail)?;
-            let finished = packer.finish().and_then(|mut out| out.flush().map(|()| out.hasher.finish()));
+            let finished =
+                packer.finish().and_then(|mut out| out.flush().map(|()| out.into_hasher().finish()));
             finished.map_err(|error| AtomicError::new(&target, error))
         };
         let hashed = written?;
@@ -212,23 +214,5 @@ impl Cache<'_> {
         let url = name.parse().expect("invariant: digits of base 32 and dots are a place below the cache");
         let (file_hash, file_size) = (Some(hashed.digest()), Some(hashed.len()));
         Ok(NarInfo { info, url, compression, file_hash, file_size })
-    }
-}
-
-/// Hashes what passes.
-struct Hashing<W> {
-    out: W,
-    hasher: Hasher,
-}
-
-impl<W: Write> Write for Hashing<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let n = self.out.write(bytes)?;
-        self.hasher.update(&bytes[..n]);
-        Ok(n)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
     }
 }

@@ -2,15 +2,16 @@
 
 use super::cache::{UNPROMISED, failed};
 use super::{ClosureError, Places};
+use crate::into_pack::IntoPack;
 use crate::supply::{CONNECTIONS, Supply};
 use pintle_model::{PackSink, SourceId, Verified};
 use pintle_nix::nar::{self, Limits, UNPACK_FORMAT, UnpackedNar};
 use pintle_nix::{NarInfo, PathInfo, UnpackError};
+use pintle_world::Expected;
 use pintle_world::atomic::AtomicError;
 use pintle_world::fetch::{Job, Place};
-use pintle_world::{Expected, Fetcher, PackWriter};
 use std::collections::BTreeMap;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
@@ -232,25 +233,5 @@ fn kept(error: ClosureError, info: &PathInfo, supply: &Supply<'_>) -> ClosureErr
             }
         }
         error => error,
-    }
-}
-
-/// The store's pack as archives know it; ends soon after the user wants to stop.
-struct IntoPack<'a> {
-    writer: PackWriter<'a>,
-    fetcher: &'a Fetcher,
-}
-
-impl PackSink for IntoPack<'_> {
-    fn begin(&mut self) -> io::Result<u64> {
-        self.writer.begin()
-    }
-
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        // Not `Interrupted`: that means "try again".
-        if self.fetcher.cancelled() {
-            return Err(io::Error::other("stopped"));
-        }
-        self.writer.append(bytes)
     }
 }

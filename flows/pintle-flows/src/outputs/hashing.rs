@@ -2,17 +2,17 @@ use pintle_model::Hasher;
 use std::io::{self, Write};
 
 /// Passes bytes on and hashes them.
-pub(super) struct Hashing<W> {
+pub(crate) struct Hashing<W> {
     out: W,
     hasher: Hasher,
 }
 
 impl<W: Write> Hashing<W> {
-    pub(super) fn new(out: W) -> Self {
+    pub(crate) fn new(out: W) -> Self {
         Self { out, hasher: Hasher::new() }
     }
 
-    pub(super) fn into_hasher(self) -> Hasher {
+    pub(crate) fn into_hasher(self) -> Hasher {
         self.hasher
     }
 

@@ -6,7 +6,7 @@
 
 mod chunks;
 mod disk;
-mod hashing;
+pub(crate) mod hashing;
 mod tree;
 
 pub use disk::{DiskIdentity, Tables};

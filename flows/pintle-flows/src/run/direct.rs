@@ -54,9 +54,6 @@ pub enum DirectError {
     Write(#[from] AtomicError),
 }
 
-/// NixOS's own images call their root so.
-const LABEL: &str = "nixos";
-
 /// Puts kernel, initrd and disk into the scratch folder.
 ///
 /// # Errors
@@ -88,7 +85,7 @@ pub fn direct(request: &DirectRequest<'_>, supply: &Supply<'_>) -> Result<Direct
 
     let id = |what: &str| Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{toplevel} {what}").as_bytes());
     let mut options = ext4::Options::new(id("root"), id("directory hashes"), epoch);
-    options.label = request.nix.label.clone().unwrap_or_else(|| LABEL.to_owned());
+    options.label = request.nix.root_label().to_owned();
     options.free = request.free.bytes();
     let disk = request.scratch.join("root.raw");
     let file = atomic::File::create(&disk)?;

@@ -240,6 +240,9 @@ pub(crate) struct Build {
     /// Write no NAME.html
     #[arg(long)]
     pub(crate) no_report: bool,
+    /// Give disks that are written as they are (raw, VHD) no SHA-256: hashing takes longer than writing them
+    #[arg(long)]
+    pub(crate) no_checksum: bool,
     /// Fail if pintle.lock is missing or does not answer the definition
     #[arg(long)]
     pub(crate) locked: bool,

@@ -3,7 +3,7 @@
 
 use pintle_boot::cmdline::Cmdline;
 use pintle_boot::grub::config::{MODULES, Menu, MenuEntry};
-use pintle_boot::grub::{CoreSpec, GrubError, core_image, embed};
+use pintle_boot::grub::{self, CoreSpec, Files, GrubError, embed};
 use pintle_model::Digest;
 use proptest::prelude::*;
 use std::io::Read as _;
@@ -19,6 +19,10 @@ fn installed(name: &str) -> Option<Vec<u8>> {
         "{DIRECTORY} is missing (package grub-pc-bin): run `cargo xtask test`"
     );
     std::fs::read(Path::new(DIRECTORY).join(name)).ok()
+}
+
+fn core_image(files: &Files<'_>, spec: &CoreSpec<'_>) -> Result<Vec<u8>, GrubError> {
+    grub::core_image(files, spec, &grub::pack)
 }
 
 fn run(command: &mut Command) {

@@ -196,6 +196,48 @@ fn kernel_modules_are_stored_unpacked() {
 
 /// Stores keep indices of this form: raise `UNPACK_FORMAT` when this changes.
 #[test]
+fn many_modules_large_and_small_come_in_the_order_of_the_archive() {
+    // Small ones, one that is large packed, one that is large unpacked only, an empty one; and files between them.
+    let noise = |len: usize, seed: u64| -> Vec<u8> {
+        let mut state = seed | 1;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state as u8
+        };
+        (0..len).map(|_| next()).collect()
+    };
+    let mut modules: Vec<Vec<u8>> = (0..20).map(|n| noise(1000 + 7000 * n, n as u64 + 7)).collect();
+    modules.insert(5, noise(5 << 20, 3));
+    modules.insert(9, vec![7; 17 << 20]);
+    modules.insert(12, Vec::new());
+    let mut data = Tar::new();
+    for (number, module) in modules.iter().enumerate() {
+        let packed = zstd::encode_all(&module[..], 1).unwrap();
+        data = data.file(&format!("./usr/lib/modules/6/{number:02}.ko.zst"), &packed);
+        if number % 4 == 3 {
+            data = data.file(&format!("./usr/lib/modules/6/{number:02}.txt"), number.to_string().as_bytes());
+        }
+    }
+    let mut pack = Memory::default();
+    let UnpackedDeb { entries, .. } = unpack(&deb(&data)[..], &Limits::default(), &mut pack).unwrap();
+    let mut end = 0;
+    for entry in &entries {
+        let EntryKind::File { offset, len, digest } = entry.kind else { panic!("{entry:?}") };
+        let name = String::from_utf8(entry.path.clone()).unwrap();
+        let (number, kind) = name.rsplit('/').next().unwrap().split_once('.').unwrap();
+        let number: usize = number.parse().unwrap();
+        let expected = if kind == "ko" { modules[number].clone() } else { number.to_string().into_bytes() };
+        assert!(pack.0[offset as usize..][..len as usize] == expected, "{name}");
+        assert_eq!(digest, Digest::of(&expected), "{name}");
+        assert!(len == 0 || offset >= end, "{name} is at {offset}, before {end}");
+        end = end.max(offset + len);
+    }
+    assert_eq!(entries.len(), modules.len() + 5);
+}
+
+#[test]
 fn the_stored_form_is_pinned() {
     let tar = Tar::new().directory("./a").file("./a/b", b"x").link("./a/c", b'2', "b");
     let tar = tar.pax(b'x', &[("SCHILY.xattr.user.x", b"y")]).file("./a/d", b"");

@@ -162,6 +162,14 @@ fn damaged_parts() {
     with(&[version, control, ("data.tar.xz", &flipped)]);
     let module = Tar::new().file("./usr/lib/modules/6/a.ko.xz", b"no xz at all");
     insta::assert_snapshot!(refused(&module), @"the kernel module /usr/lib/modules/6/a.ko cannot be unpacked: stream/file format not recognized");
+    // One of many, followed by what is sound.
+    let sound = xz(b"module");
+    let mut several = Tar::new();
+    for name in ["a", "b", "c", "d", "e", "f", "g"] {
+        let packed = if name == "c" { &sound[..sound.len() / 2] } else { &sound };
+        several = several.file(&format!("./usr/lib/modules/6/{name}.ko.xz"), packed);
+    }
+    insta::assert_snapshot!(refused(&several), @"the kernel module /usr/lib/modules/6/c.ko cannot be unpacked: premature eof");
 }
 
 #[test]

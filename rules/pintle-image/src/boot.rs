@@ -1,7 +1,7 @@
 //! The two ways to the kernel: GRUB for PC BIOS, systemd-boot with a unified kernel image for UEFI.
 
 use crate::additions::Additions;
-use crate::input::{BootFiles, EfiFiles, KernelFiles};
+use crate::input::{BootFiles, EfiFiles, GrubFiles, KernelFiles};
 use crate::{Identity, Inputs, PlanError};
 use pintle_boot::cmdline::Cmdline;
 use pintle_boot::grub::config::{MODULES, Menu, MenuEntry};
@@ -126,11 +126,11 @@ fn os_release(inputs: &Inputs<'_>, kernel: &KernelFiles) -> Result<Vec<u8>, Plan
 /// GRUB's core image for a root that is partition `root_number`, embedded at sector `start`.
 pub(crate) fn grub(boot: &BootFiles<'_>, root_number: usize, start: u64) -> Result<Embedded, PlanError> {
     let missing = PlanError::NoBootFiles { option: "bios", what: "GRUB" };
-    let files = boot.grub.as_ref().ok_or(missing)?.files;
+    let GrubFiles { files, pack } = boot.grub.as_ref().ok_or(missing)?;
     // A partition of the disk that was booted, whatever its number: a copy on another disk cannot take its place.
     let prefix = format!("(,gpt{root_number})/boot/grub");
     let spec = CoreSpec { modules: MODULES, prefix: &prefix, ..CoreSpec::default() };
-    let core = core_image(files, &spec).map_err(PlanError::Grub)?;
+    let core = core_image(files, &spec, pack).map_err(PlanError::Grub)?;
     let boot_img = files("boot.img").ok_or_else(|| GrubError::Missing("boot.img".to_owned()));
     embed(&boot_img.map_err(PlanError::Grub)?, core, start).map_err(PlanError::Grub)
 }

@@ -24,12 +24,19 @@ pub struct Facts<'a> {
     pub paths: &'a [LockedPath],
     /// The disk.
     pub disk: &'a Disk,
-    /// Files that were written, images first.
-    pub outputs: &'a [OutputFact],
+    /// The files that were written.
+    pub outputs: &'a dyn Outputs,
     /// What is worth knowing, each one a sentence.
     pub warnings: &'a [String],
     /// Rules that took something out of the packages.
     pub slimmed: &'a [SlimFact],
+}
+
+/// Tells which files were written.
+pub trait Outputs: Sync {
+    /// The files, images first. Waits for them where they are being written meanwhile, so this is asked last, when all
+    /// else of a report is done.
+    fn wait(&self) -> &[OutputFact];
 }
 
 /// One package.
@@ -112,8 +119,8 @@ pub struct OutputFact {
     pub file: String,
     /// Bytes.
     pub size: u64,
-    /// Digest.
-    pub sha256: Digest,
+    /// Digest; none where none was wanted.
+    pub sha256: Option<Digest>,
 }
 
 /// What a rule took out of the packages.

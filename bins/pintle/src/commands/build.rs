@@ -33,6 +33,7 @@ pub(crate) fn run(arguments: &Build, reporter: &Reporter) -> Outcome {
             sbom: (!arguments.sbom.is_empty()).then_some(&sbom),
             no_page: arguments.no_report,
         },
+        checksum: !arguments.no_checksum,
     };
     let mut tell = |event: Event| {
         outside.progress().pause(|| match &event {

@@ -38,6 +38,7 @@ fn of_definition(arguments: &SizeOf, reporter: &Reporter) -> Result<SizeReport, 
         shown: &definition.folder,
         formats: &[],
         reports: Reports::default(),
+        checksum: false,
     };
     let mut tell = |event: Event| {
         outside.progress().pause(|| match &event {

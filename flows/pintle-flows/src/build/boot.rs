@@ -4,10 +4,10 @@ use super::root;
 use crate::supply::Supply;
 use crate::unpack::Unpacked;
 use pintle_assemble::initrd::{self, InitrdError, InitrdOptions, Root};
-use pintle_boot::grub::Files;
+use pintle_boot::grub::{self, GrubError};
 use pintle_closure::Entry;
 use pintle_image::{BootFiles, EfiFiles, GrubFiles, KernelFiles, Variant};
-use pintle_model::{Blob, Contents, Hasher, Kind, System, Timestamp, Tree, TreePath, WriteAll};
+use pintle_model::{Blob, Contents, Digest, Hasher, Kind, System, Timestamp, Tree, TreePath, WriteAll};
 use pintle_package::EntryKind;
 use pintle_world::atomic::AtomicError;
 use pintle_world::kept;
@@ -63,8 +63,7 @@ pub enum BootError {
 /// Level at which the initrd is packed. Level 19 takes seventy times as long for 14 % less.
 const INITRD_LEVEL: i32 = 6;
 
-/// Everything that starts `system`, and what is in its initrd; none when it has no kernel. `grub` gives the files of
-/// GRUB's package.
+/// Everything that starts `system`, and what is in its initrd; none when it has no kernel. `grub` gives GRUB's.
 ///
 /// # Errors
 /// [`BootError`].
@@ -72,7 +71,7 @@ pub(super) fn files<'a>(
     system: &System,
     root: &root::Root,
     packages: &[Unpacked],
-    grub: &'a Files<'a>,
+    grub: GrubFiles<'a>,
     supply: &Supply<'_>,
     epoch: Timestamp,
 ) -> Result<Option<(BootFiles<'a>, Vec<Tree>)>, BootError> {
@@ -84,7 +83,7 @@ pub(super) fn files<'a>(
         None => found(system, &root.tree, supply, epoch)?,
     };
     let efi = if system.image.uefi { Some(efi_files(system, packages)?) } else { None };
-    let grub = system.image.bios.then_some(GrubFiles { files: grub });
+    let grub = system.image.bios.then_some(grub);
     Ok(Some((BootFiles { kernels, efi, grub }, contents)))
 }
 
@@ -178,6 +177,18 @@ fn pack(initrd: &Tree, supply: &Supply<'_>) -> Result<Blob, BootError> {
     let packed = stream.finish(len)?.finish()?;
     kept::write(&path, packed.clone())?;
     Ok(Blob::inline(packed))
+}
+
+/// GRUB's core, packed: a tenth of a second that is the same for every image with the same GRUB, so the result is kept.
+/// Where that cannot be, it is made again.
+pub(super) fn pack_grub(payload: &[u8], supply: &Supply<'_>) -> Result<Vec<u8>, GrubError> {
+    let path = supply.cache.indices().join(format!("grub-{}.lzma", Digest::of(payload)));
+    if let Ok(Some(packed)) = kept::read(&path) {
+        return Ok(packed);
+    }
+    let packed = grub::pack(payload)?;
+    kept::write(&path, packed.clone()).ok();
+    Ok(packed)
 }
 
 /// Hashes what is written.

@@ -60,8 +60,9 @@ pub struct OutputFile {
     pub file: String,
     /// Bytes.
     pub size: u64,
-    /// Digest.
-    pub sha256: Digest,
+    /// Digest; none where it was not wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<Digest>,
     /// What the digest is of, where it is not of the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest_of: Option<String>,

@@ -17,13 +17,13 @@ pub use recipes::{RecipeError, read as read_recipes};
 pub use reports::{ReportError, Wanted as Reports, Written};
 
 use crate::definition::Definition;
-use crate::outputs::{Output, try_place};
+use crate::outputs::{Output, Staged, try_place};
 use crate::pin::{LockMode, PinError, Pinned, pin};
 use crate::supply::Supply;
 use crate::unpack::Unpacked;
 use outputs::Wanted;
 use pintle_assemble::{AssembleError, AssembleErrors};
-use pintle_image::{ContainerError, Finding, ImagePlan, Inputs, PlanError, Severity, plan};
+use pintle_image::{ContainerError, Finding, GrubFiles, ImagePlan, Inputs, PlanError, Severity, plan};
 use pintle_model::{Lock, OutputFormat, Timestamp, Tree};
 use pintle_package::oci;
 use pintle_report::SizeReport;
@@ -31,6 +31,7 @@ use pintle_world::atomic::AtomicError;
 use root::{Given, Root};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 /// What to build and how.
@@ -50,6 +51,8 @@ pub struct Request<'a> {
     pub formats: &'a [OutputFormat],
     /// What is written beside the image.
     pub reports: Reports<'a>,
+    /// False: disks that are written as they are (raw, VHD) get no digest, which takes longer than writing them.
+    pub checksum: bool,
 }
 
 /// A step that was finished, for people who watch.
@@ -171,18 +174,13 @@ pub fn build(
     tell: &mut dyn FnMut(Event),
 ) -> Result<Built, BuildError> {
     let system = request.definition.system();
-    let wanted = Wanted { formats: formats(request) };
+    let wanted = Wanted { formats: formats(request), checksum: request.checksum };
     let mut steps = Steps::default();
     try_places(request)?;
     let prepared = prepare(request, supply, tell, &mut steps)?;
-    let Prepared { lock, text, epoch, report, plan, findings, bare, .. } = &prepared;
+    let Prepared { lock, text, epoch, report, plan, findings, .. } = &prepared;
 
-    steps.begin("image", tell, supply)?;
-    let mut staged = wanted.write(request.output, plan, bare.as_ref(), supply)?;
-
-    steps.begin("reports", tell, supply)?;
-    let sources = prepared.sources(request.definition, supply, &staged.outputs, wanted.disk());
-    let (size, files) = sources.files(&request.reports, request.output)?;
+    let (mut staged, size, files) = write(request, &wanted, &prepared, supply, tell, &mut steps)?;
     let mut reports = Vec::new();
     for file in files {
         staged.add(&file.path, &file.bytes)?;
@@ -211,6 +209,33 @@ pub fn build(
     Ok(Built { outputs, manifest, reports, slimmed, plan, findings, next, steps })
 }
 
+/// The image, and meanwhile the reports, which need little of it, and that last.
+fn write(
+    request: &Request<'_>,
+    wanted: &Wanted<'_>,
+    prepared: &Prepared,
+    supply: &Supply<'_>,
+    tell: &mut dyn FnMut(Event),
+    steps: &mut Steps,
+) -> Result<(Staged, SizeReport, Vec<reports::File>), BuildError> {
+    steps.begin("image", tell, supply)?;
+    let (tell_outputs, outputs) = mpsc::channel();
+    let outputs = Mutex::new(outputs);
+    // Where there will be none, nobody will read the reports either.
+    let outputs = move || outputs.lock().unwrap_or_else(PoisonError::into_inner).recv().unwrap_or_default();
+    let sources = prepared.sources(request.definition, supply, Box::new(outputs), wanted.disk());
+    std::thread::scope(|scope| {
+        let reports = scope.spawn(move || sources.files(&request.reports, request.output));
+        let staged = wanted.write(request.output, &prepared.plan, prepared.bare.as_ref(), supply)?;
+        steps.begin("reports", tell, supply)?;
+        // Nobody listens where it failed early, which is told below.
+        tell_outputs.send(staged.outputs.clone()).ok();
+        drop(tell_outputs);
+        let (size, files) = reports.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        Ok((staged, size, files))
+    })
+}
+
 /// What takes the space in the image that `build` would write; nothing is written but the lock.
 ///
 /// # Errors
@@ -221,7 +246,7 @@ pub fn measure(
     tell: &mut dyn FnMut(Event),
 ) -> Result<SizeReport, BuildError> {
     let prepared = prepare(request, supply, tell, &mut Steps::default())?;
-    Ok(prepared.sources(request.definition, supply, &[], true).size())
+    Ok(prepared.sources(request.definition, supply, Box::new(Vec::new), true).size())
 }
 
 /// Everything decided, nothing written.
@@ -243,7 +268,7 @@ impl Prepared {
         &'a self,
         definition: &'a Definition,
         supply: &Supply<'a>,
-        outputs: &'a [Output],
+        outputs: reports::Outputs<'a>,
         with_disk: bool,
     ) -> reports::Sources<'a> {
         reports::Sources {
@@ -268,7 +293,7 @@ fn prepare(
     tell: &mut dyn FnMut(Event),
     steps: &mut Steps,
 ) -> Result<Prepared, BuildError> {
-    let wanted = Wanted { formats: formats(request) };
+    let wanted = Wanted { formats: formats(request), checksum: request.checksum };
     let system = request.definition.system();
     let recipes = read_recipes(&request.definition.folder)?;
 
@@ -297,8 +322,10 @@ fn prepare(
 
     steps.begin("boot files", tell, supply)?;
     let grub = |name: &str| boot::grub_file(&packages, name, supply.store);
+    let pack = |payload: &[u8]| boot::pack_grub(payload, supply);
+    let grub = GrubFiles { files: &grub, pack: &pack };
     let boot = match wanted.disk() {
-        true => boot::files(system, &root, &packages, &grub, supply, time)?,
+        true => boot::files(system, &root, &packages, grub, supply, time)?,
         false => None,
     };
     let (boot, initrds) = boot.map_or((None, Vec::new()), |(boot, initrds)| {

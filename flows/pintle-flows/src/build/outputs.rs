@@ -23,6 +23,8 @@ pub struct Next {
 /// What is to be written, and what it needs.
 pub(super) struct Wanted<'a> {
     pub(super) formats: &'a [OutputFormat],
+    /// Disks that are written as they are get a digest.
+    pub(super) checksum: bool,
 }
 
 impl Wanted<'_> {
@@ -75,6 +77,7 @@ impl Wanted<'_> {
             tree: bare.map(|(tree, container)| TreeImage { tree, container }),
             store: supply.store,
             threads: supply.threads,
+            checksum: self.checksum,
         };
         outputs::write(&request)
             .map_err(|error| if supply.fetcher.cancelled() { BuildError::Stopped } else { error.into() })

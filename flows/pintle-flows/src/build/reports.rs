@@ -11,6 +11,8 @@ use pintle_report::{Inventory, PageError, SbomError, SizeReport, page, sbom, siz
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::thread::ScopedJoinHandle;
 
 /// A report that was written.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -43,6 +45,9 @@ pub enum ReportError {
     Page(#[from] PageError),
 }
 
+/// Gives the files that were written; waits for them.
+pub(super) type Outputs<'a> = Box<dyn Fn() -> Vec<Output> + Send + Sync + 'a>;
+
 /// Everything that reports are made from.
 pub(super) struct Sources<'a> {
     pub(super) definition: &'a Definition,
@@ -54,7 +59,7 @@ pub(super) struct Sources<'a> {
     pub(super) contents: &'a dyn Contents,
     pub(super) epoch: i64,
     pub(super) disk: Disk,
-    pub(super) outputs: &'a [Output],
+    pub(super) outputs: Outputs<'a>,
     pub(super) findings: &'a [Finding],
 }
 
@@ -93,20 +98,7 @@ impl Sources<'_> {
                     }),
             })
             .collect();
-        let outputs: Vec<OutputFact> = self
-            .outputs
-            .iter()
-            .map(|output| OutputFact {
-                format: output.format,
-                file: output
-                    .path
-                    .file_name()
-                    .map(|name| name.to_string_lossy().into_owned())
-                    .unwrap_or_default(),
-                size: output.size,
-                sha256: output.sha256,
-            })
-            .collect();
+        let outputs = Late { outputs: &self.outputs, facts: OnceLock::new() };
         let warnings: Vec<String> = self
             .report
             .warnings
@@ -161,17 +153,43 @@ impl Sources<'_> {
             let bare = Inventory::new(facts);
             let inventory = if with_page || !formats.is_empty() { bare.with_licences(facts) } else { bare };
             let size = size(facts, &inventory, &offered);
-            for (format, bytes) in sbom(facts, &inventory, formats)? {
+            // Both end with waiting for the outputs, so one is not begun after the other.
+            let (sboms, page) = std::thread::scope(|scope| {
+                let page = with_page.then(|| scope.spawn(|| page(facts, &inventory, &size)));
+                let sboms = sbom(facts, &inventory, formats);
+                let join = |page: ScopedJoinHandle<'_, _>| {
+                    page.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                };
+                (sboms, page.map(join))
+            });
+            for (format, bytes) in sboms? {
                 let kind = if format == SbomFormat::Spdx { "spdx" } else { "cyclonedx" };
                 add(kind, format.extension(), bytes);
             }
-            if with_page {
-                add("page", "html", page(facts, &inventory, &size)?);
+            if let Some(page) = page {
+                add("page", "html", page?);
             }
             Ok(size)
         })?;
         Ok((size, files))
     }
+}
+
+/// Outputs as reports know them, once they are there.
+struct Late<'a> {
+    outputs: &'a Outputs<'a>,
+    facts: OnceLock<Vec<OutputFact>>,
+}
+
+impl pintle_report::facts::Outputs for Late<'_> {
+    fn wait(&self) -> &[OutputFact] {
+        self.facts.get_or_init(|| (self.outputs)().iter().map(output_fact).collect())
+    }
+}
+
+fn output_fact(output: &Output) -> OutputFact {
+    let file = output.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    OutputFact { format: output.format, file, size: output.size, sha256: output.sha256 }
 }
 
 /// A report before it has its name.

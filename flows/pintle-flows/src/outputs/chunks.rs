@@ -60,6 +60,10 @@ impl<'a> Chunker<'a> {
         self.start + self.buffer.len() as u64
     }
 
+    pub(super) fn has_readers(&self) -> bool {
+        !self.readers.is_empty()
+    }
+
     /// Fills up to `to` with zeros.
     fn seek(&mut self, to: u64) -> io::Result<()> {
         if to < self.end() {

@@ -14,6 +14,7 @@ pub use tree::TreeImage;
 
 use chunks::{Chunk, Chunker};
 use disk::Facts;
+use pintle_disk::vhd;
 use pintle_model::{Blob, Bytes, Digest, DiskEncoding, Encoding, Hashed, OutputFormat, Sink, TreeEncoding};
 use pintle_world::atomic::{self, AtomicError};
 use pintle_world::together::{self, Folder, Pending};
@@ -37,8 +38,9 @@ pub struct Output {
     pub path: PathBuf,
     /// Its length in bytes; of a folder, the sum of its files.
     pub size: u64,
-    /// SHA-256 of the file.
-    pub sha256: Digest,
+    /// SHA-256 of the file; none where it was not wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<Digest>,
     /// What `sha256` is of, where it is not of the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest_of: Option<String>,
@@ -80,6 +82,9 @@ pub struct Request<'a> {
     pub store: &'a Store,
     /// Threads for compression, for each output.
     pub threads: usize,
+    /// False: files that are the disk as it is (raw, VHD) are not hashed, which takes longer than writing them. What
+    /// is packed is hashed while it is written in any case.
+    pub checksum: bool,
 }
 
 /// What the place being written to, or read from, said: at the root of what the writers say.
@@ -262,9 +267,10 @@ fn disk_outputs<'scope, 'env: 'scope>(
     let is_plain = |encoding: &DiskEncoding| matches!(encoding, DiskEncoding::Raw | DiskEncoding::Vhd);
     let (plain, packed): (BTreeMap<_, _>, BTreeMap<_, _>) =
         disks.into_iter().partition(|(encoding, _)| is_plain(encoding));
-    let readers = packed.len() + usize::from(!plain.is_empty());
+    let hashed = request.checksum && !plain.is_empty();
+    let readers = packed.len() + usize::from(hashed);
     let (chunker, mut receivers) = Chunker::new(request.store, readers);
-    let digests = if plain.is_empty() { None } else { receivers.pop() };
+    let digests = if hashed { receivers.pop() } else { None };
     let digests = digests.map(|chunks| scope.spawn(move || disk::digests(facts, chunks)));
     let encoders: Vec<Encoder<'scope>> = packed
         .into_iter()
@@ -284,16 +290,18 @@ fn disk_outputs<'scope, 'env: 'scope>(
     written?;
     for (encoding, file) in plain {
         let fail = |error| AtomicError::new(file.path(), error);
-        let Some(digests) = &digests else { continue };
-        let (raw, vhd) = digests.as_ref().map_err(|error| fail(error.kind().into()))?;
-        let hashed = if encoding == DiskEncoding::Vhd { vhd } else { raw };
-        made.push((encoding, finished(file, hashed)));
+        let digests = digests.as_ref().map(Result::as_ref).transpose();
+        let digests = digests.map_err(|error| fail(error.kind().into()))?;
+        let is_vhd = encoding == DiskEncoding::Vhd;
+        let sha256 = digests.map(|(raw, vhd)| if is_vhd { vhd } else { raw }.digest());
+        let size = facts.size + if is_vhd { vhd::FOOTER as u64 } else { 0 };
+        made.push((encoding, Made { pending: vec![Pending::File(file)], size, sha256, digest_of: None }));
     }
     Ok(made)
 }
 
 fn finished(file: atomic::File, hashed: &Hashed) -> Made {
-    let (size, sha256) = (hashed.len(), hashed.digest());
+    let (size, sha256) = (hashed.len(), Some(hashed.digest()));
     Made { pending: vec![Pending::File(file)], size, sha256, digest_of: None }
 }
 
@@ -320,6 +328,7 @@ fn fan_out(
     chunker: Chunker<'_>,
 ) -> Result<(), AtomicError> {
     let files = plain.values().map(|file| FileSink::new(file.as_file(), request.store)).collect();
+    let chunker = chunker.has_readers().then_some(chunker);
     let mut fan = Fan { files, chunker, failed: 0 };
     let written = request.disk.write(&mut fan);
     let Fan { files, chunker, failed } = fan;
@@ -329,7 +338,7 @@ fn fan_out(
         AtomicError::new(&path.unwrap_or_else(|| request.folder.join(request.name)), error)
     };
     written.map_err(|error| fail(failed, error))?;
-    chunker.finish(facts.size).map_err(|error| fail(0, error))?;
+    chunker.map_or(Ok(()), |chunker| chunker.finish(facts.size)).map_err(|error| fail(0, error))?;
     for (index, (sink, (encoding, file))) in files.into_iter().zip(plain).enumerate() {
         let footer = || match encoding {
             DiskEncoding::Vhd => {
@@ -347,7 +356,8 @@ fn fan_out(
 /// Passes every call on to the files and to the pieces.
 struct Fan<'a> {
     files: Vec<FileSink<'a>>,
-    chunker: Chunker<'a>,
+    /// None where nobody reads pieces.
+    chunker: Option<Chunker<'a>>,
     /// Which file failed.
     failed: usize,
 }
@@ -359,7 +369,7 @@ impl Fan<'_> {
             call(file)?;
         }
         self.failed = 0;
-        call(&mut self.chunker)
+        self.chunker.as_mut().map_or(Ok(()), |chunker| call(chunker))
     }
 }
 

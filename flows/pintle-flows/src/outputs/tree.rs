@@ -32,7 +32,7 @@ pub(super) struct Place<'a> {
 pub(super) struct Made {
     pub(super) pending: Vec<Pending>,
     pub(super) size: u64,
-    pub(super) sha256: Digest,
+    pub(super) sha256: Option<Digest>,
     /// What the digest is of, where it is not of the file.
     pub(super) digest_of: Option<String>,
 }
@@ -51,7 +51,7 @@ pub(super) fn write(
             let folder = Folder::create(path)?;
             let (manifest, size) = layout(image, place, folder.temporary_path()).map_err(fail)?;
             let digest_of = Some("OCI manifest".to_owned());
-            Ok(Made { pending: vec![Pending::Folder(folder)], size, sha256: manifest, digest_of })
+            Ok(Made { pending: vec![Pending::Folder(folder)], size, sha256: Some(manifest), digest_of })
         }
         TreeEncoding::OciArchive => {
             // Beside the file, so that it is on the same file system; it goes when it is dropped.
@@ -68,7 +68,7 @@ pub(super) fn write(
 }
 
 fn made(file: atomic::File, hashed: &Hashed) -> Made {
-    let (size, sha256) = (hashed.len(), hashed.digest());
+    let (size, sha256) = (hashed.len(), Some(hashed.digest()));
     Made { pending: vec![Pending::File(file)], size, sha256, digest_of: None }
 }
 
@@ -121,7 +121,7 @@ fn directory(image: &TreeImage<'_>, place: &Place<'_>, path: &Path) -> Result<Ma
     };
     let size = image.tree.walk().map(len).sum();
     let digest_of = beside.file_name().map(|name| name.to_string_lossy().into_owned());
-    let sha256 = Digest::of(listing.as_bytes());
+    let sha256 = Some(Digest::of(listing.as_bytes()));
     Ok(Made { pending: vec![Pending::Folder(folder), Pending::File(file)], size, sha256, digest_of })
 }
 

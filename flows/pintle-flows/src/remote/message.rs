@@ -84,6 +84,8 @@ pub(super) struct Order {
     pub(super) sbom: Option<Vec<SbomFormat>>,
     /// No page, whatever the definition says.
     pub(super) no_page: bool,
+    /// Disks that are written as they are get a digest.
+    pub(super) checksum: bool,
     /// Folder of the outputs as the user knows it.
     pub(super) shown: String,
     /// No mirror is to be asked.

@@ -168,6 +168,7 @@ fn order(
         formats: formats(request).to_vec(),
         sbom: request.reports.sbom.map(<[_]>::to_vec),
         no_page: request.reports.no_page,
+        checksum: request.checksum,
         shown: request.shown.display().to_string(),
         push: builder.push,
     })

@@ -192,6 +192,7 @@ fn work<W: Write + Send>(
         shown: Path::new(&order.shown),
         formats: &order.formats,
         reports: Reports { sbom: order.sbom.as_deref(), no_page: order.no_page },
+        checksum: order.checksum,
     };
     let mut tell = |event: Event| match event {
         // Who is gone shows when the outputs are sent, at the latest.
@@ -215,11 +216,11 @@ fn send<W: Write + Send>(
             for file in files::files_below(&output.path).map_err(failed)? {
                 send_file(&output.path.join(file), out, caller, supply)?;
             }
-        } else if let Some(like) = sent.get(&output.sha256) {
+        } else if let Some(like) = output.sha256.as_ref().and_then(|sha256| sent.get(sha256)) {
             caller.say(&Message::Same { name: name(&output.path, out), like: name(like, out) })?;
         } else {
             send_file(&output.path, out, caller, supply)?;
-            sent.insert(output.sha256, output.path.clone());
+            sent.extend(output.sha256.map(|sha256| (sha256, output.path.clone())));
         }
     }
     for path in built.reports.iter().map(|report| &report.path).chain([&built.manifest]) {

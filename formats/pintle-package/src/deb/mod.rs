@@ -4,6 +4,7 @@
 //! Nothing is extracted onto a file system, so a hostile path has nowhere to go; it is refused all the same, because
 //! the same names go into an image later.
 
+mod beside;
 mod data;
 mod error;
 mod limits;
@@ -22,6 +23,8 @@ use pintle_model::{PackSink, TreePath};
 use std::io::Read;
 
 /// Unpacks a .deb: control files into memory, the bytes of files into `pack`.
+///
+/// The package's own digest is what it is verified by, and the caller did that: checksums inside are not looked at.
 ///
 /// Kernel modules are stored unpacked and lose their `.xz`, `.zst` or `.gz` (images hold them so: block-wise updates
 /// of an image stay small, and the index of modules is made from their bytes). The root directory `./` is left out;
@@ -89,7 +92,7 @@ fn with_tar<T, R: Read>(
     read: impl FnOnce(&mut Tar<'_>) -> Result<T, DebError>,
 ) -> Result<T, DebError> {
     let place = Place { member: member.name.clone(), offset: member.offset };
-    let result = kind.reader(&mut *archive).map_err(|source| DebError::unreadable(&place, source)).and_then(
+    let result = kind.verified_reader(&mut *archive).map_err(|source| DebError::unreadable(&place, source)).and_then(
         |unpacked| {
             let budgeted: Box<dyn Read + '_> = Box::new(Budget::new(unpacked, limits, member.size));
             read(&mut tar::Reader::new(budgeted, limits.tar))

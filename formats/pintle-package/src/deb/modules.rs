@@ -24,7 +24,7 @@ pub(super) fn reader<'a>(
     kind: Compression,
     limit: Limit,
 ) -> io::Result<impl Read + 'a> {
-    Ok(Bounded { inner: kind.reader(packed)?, left: limit.max, limit })
+    Ok(Bounded { inner: kind.verified_reader(packed)?, left: limit.max, limit })
 }
 
 struct Bounded<R> {

@@ -180,9 +180,8 @@ fn figures(facts: &Facts<'_>, inventory: &Inventory<'_>, size: &SizeReport, unit
     if facts.disk.size > 0 {
         figures.push(figure(Size(facts.disk.size).to_string(), "disk"));
     }
-    if let Some(output) =
-        facts.outputs.iter().min_by_key(|output| output.size).filter(|_| facts.outputs.len() > 1)
-    {
+    let outputs = facts.outputs.wait();
+    if let Some(output) = outputs.iter().min_by_key(|output| output.size).filter(|_| outputs.len() > 1) {
         figures.push(figure(Size(output.size).to_string(), "smallest output"));
     }
     if facts.paths.is_empty() {
@@ -218,9 +217,9 @@ fn outputs(facts: &Facts<'_>) -> Vec<Out> {
     let out = |output: &crate::facts::OutputFact| Out {
         file: output.file.clone(),
         size_text: Size(output.size).to_string(),
-        sha256: output.sha256.to_string(),
+        sha256: output.sha256.map_or_else(|| "not wanted".to_owned(), |sha256| sha256.to_string()),
     };
-    facts.outputs.iter().map(out).collect()
+    facts.outputs.wait().iter().map(out).collect()
 }
 
 fn ways(facts: &Facts<'_>) -> Vec<Way> {

@@ -3,13 +3,32 @@
 use super::Material;
 use super::names::{Purl, person};
 use super::store::{self, StorePackage};
+use crate::facts::OutputFact;
 use crate::inventory::Package;
 use pintle_package::control::date::rfc3339;
 use serde_json::{Value, json};
 
 const SYSTEM: &str = "system";
 
-/// The document, without its serial number.
+/// Adds the files that hold the system, after all other components.
+pub(super) fn add_images(document: &mut Value, outputs: &[OutputFact]) {
+    let image = |output: &OutputFact| {
+        let mut value = json!({
+            "type": "file", "bom-ref": format!("image:{}", output.file), "name": output.file,
+            "description": "disk image of the system",
+            "properties": [property("pintle:size", &output.size.to_string())],
+        });
+        if let Some(sha256) = &output.sha256 {
+            value["hashes"] = json!([{"alg": "SHA-256", "content": sha256.to_string()}]);
+        }
+        value
+    };
+    if let Some(components) = document["components"].as_array_mut() {
+        components.extend(outputs.iter().map(image));
+    }
+}
+
+/// The document, without its serial number and the images.
 pub(super) fn document(material: &Material<'_>) -> Value {
     let facts = material.facts;
     let list = &material.inventory.packages;
@@ -26,14 +45,6 @@ pub(super) fn document(material: &Material<'_>) -> Value {
             "type": "file", "bom-ref": format!("file:{}", made.path), "name": made.path,
             "hashes": [{"alg": "SHA-256", "content": made.sha256.to_string()}],
             "properties": [property("pintle:origin", &made.by), property("pintle:size", &made.len.to_string())],
-        })
-    }));
-    components.extend(facts.outputs.iter().map(|output| {
-        json!({
-            "type": "file", "bom-ref": format!("image:{}", output.file), "name": output.file,
-            "description": "disk image of the system",
-            "hashes": [{"alg": "SHA-256", "content": output.sha256.to_string()}],
-            "properties": [property("pintle:size", &output.size.to_string())],
         })
     }));
     let store_paths = facts.paths.iter().map(|locked| store_ref(store::hash(&locked.path)));

@@ -12,6 +12,7 @@ pub(crate) use names::encode;
 use crate::facts::Facts;
 use crate::inventory::Inventory;
 use pintle_model::SbomFormat;
+use serde_json::Value;
 use std::io;
 use uuid::Uuid;
 
@@ -34,11 +35,18 @@ pub fn sbom(
     }
     let made = generated::files(facts).map_err(SbomError)?;
     let material = Material { facts, inventory, made: &made, distro: distro(facts) };
-    let write = |format: &SbomFormat| {
-        let mut document = match format {
-            SbomFormat::Spdx => spdx::document(&material),
-            SbomFormat::CycloneDx => cyclonedx::document(&material),
-        };
+    let document = |format: &SbomFormat| match format {
+        SbomFormat::Spdx => (*format, spdx::document(&material)),
+        SbomFormat::CycloneDx => (*format, cyclonedx::document(&material)),
+    };
+    let documents: Vec<(SbomFormat, Value)> = formats.iter().map(document).collect();
+    // Now that all else is done, there may be something to wait for.
+    let outputs = facts.outputs.wait();
+    let write = |(format, mut document)| {
+        match format {
+            SbomFormat::Spdx => spdx::add_images(&mut document, outputs),
+            SbomFormat::CycloneDx => cyclonedx::add_images(&mut document, outputs),
+        }
         // What the document says decides its name.
         let said = serde_json::to_vec(&document).expect("invariant: JSON values have string keys");
         let name = Uuid::new_v5(&NAMESPACE, &said).hyphenated().to_string();
@@ -46,9 +54,9 @@ pub fn sbom(
             SbomFormat::Spdx => spdx::name(&mut document, facts, &name),
             SbomFormat::CycloneDx => cyclonedx::name(&mut document, &name),
         }
-        (*format, text(&document))
+        (format, text(&document))
     };
-    Ok(formats.iter().map(write).collect())
+    Ok(documents.into_iter().map(write).collect())
 }
 
 /// Of names of bills of materials; drawn once.
@@ -68,7 +76,7 @@ fn distro<'a>(facts: &Facts<'a>) -> &'a str {
     debian.suites.first().map_or("", |suite| suite.name.as_str())
 }
 
-fn text(document: &serde_json::Value) -> Vec<u8> {
+fn text(document: &Value) -> Vec<u8> {
     let mut text = serde_json::to_vec_pretty(document).expect("invariant: JSON values have string keys");
     text.push(b'\n');
     text

@@ -4,7 +4,7 @@ use super::Material;
 use super::generated::{Made, hex};
 use super::names::{Purl, person};
 use super::store::{self, StorePackage};
-use crate::facts::Facts;
+use crate::facts::{Facts, OutputFact};
 use crate::inventory::Package;
 use pintle_package::control::date::rfc3339;
 use serde_json::{Value, json};
@@ -14,17 +14,11 @@ use std::collections::BTreeMap;
 const SYSTEM: &str = "SPDXRef-System";
 const UNKNOWN: &str = "NOASSERTION";
 
-/// The document, without its namespace.
+/// The document, without its namespace and the images.
 pub(super) fn document(material: &Material<'_>) -> Value {
     let Material { facts, inventory, made, .. } = material;
     let mut packages = vec![system(facts, made)];
     let mut relations = vec![relation("SPDXRef-DOCUMENT", "DESCRIBES", SYSTEM)];
-    for output in facts.outputs {
-        let id = format!("SPDXRef-Image-{}", plain(&output.file));
-        relations.push(relation("SPDXRef-DOCUMENT", "DESCRIBES", &id));
-        relations.push(relation(&id, "CONTAINS", SYSTEM));
-        packages.push(image(&id, output));
-    }
     let mut references: BTreeMap<&str, Value> = BTreeMap::new();
     let mut sources: BTreeMap<String, (&str, &str)> = BTreeMap::new();
     for (package, fact) in inventory.packages.iter().zip(facts.packages) {
@@ -99,6 +93,22 @@ fn store_path(package: &StorePackage<'_>, id: &str) -> Value {
     value
 }
 
+/// Adds the files that hold the system, after it.
+pub(super) fn add_images(document: &mut Value, outputs: &[OutputFact]) {
+    let (mut packages, mut relations) = (Vec::new(), Vec::new());
+    for output in outputs {
+        let id = format!("SPDXRef-Image-{}", plain(&output.file));
+        relations.push(relation("SPDXRef-DOCUMENT", "DESCRIBES", &id));
+        relations.push(relation(&id, "CONTAINS", SYSTEM));
+        packages.push(image(&id, output));
+    }
+    for (list, new) in [("packages", packages), ("relationships", relations)] {
+        if let Some(list) = document[list].as_array_mut() {
+            list.splice(1..1, new);
+        }
+    }
+}
+
 /// Gives the document its own name (6.5).
 pub(super) fn name(document: &mut Value, facts: &Facts<'_>, uuid: &str) {
     let system = facts.system;
@@ -148,14 +158,17 @@ fn verification_code(made: &[Made]) -> String {
     hex(&Sha1::digest(digests.concat()))
 }
 
-fn image(id: &str, output: &crate::facts::OutputFact) -> Value {
-    json!({
+fn image(id: &str, output: &OutputFact) -> Value {
+    let mut value = json!({
         "SPDXID": id, "name": output.file, "packageFileName": output.file, "primaryPackagePurpose": "ARCHIVE",
         "comment": format!("disk image, {} bytes", output.size),
-        "checksums": [{"algorithm": "SHA256", "checksumValue": output.sha256.to_string()}],
         "filesAnalyzed": false,
         "downloadLocation": UNKNOWN, "licenseConcluded": UNKNOWN, "licenseDeclared": UNKNOWN, "copyrightText": UNKNOWN,
-    })
+    });
+    if let Some(sha256) = &output.sha256 {
+        value["checksums"] = json!([{"algorithm": "SHA256", "checksumValue": sha256.to_string()}]);
+    }
+    value
 }
 
 fn binary(material: &Material<'_>, package: &Package<'_>, id: &str, sha256: &str, path: &str) -> Value {

@@ -5,10 +5,12 @@ use std::fs;
 use std::path::Path;
 
 fn main() -> std::io::Result<()> {
-    let folder = Path::new("src/generate");
-    println!("cargo::rerun-if-changed={}", folder.display());
+    let readers = "../../formats/pintle-package/src";
     let mut files = Vec::new();
-    collect(folder, &mut files)?;
+    for folder in ["src/generate".into(), format!("{readers}/elf"), format!("{readers}/modinfo")] {
+        println!("cargo::rerun-if-changed={folder}");
+        collect(Path::new(&folder), &mut files)?;
+    }
     files.sort();
     let mut hasher = Sha256::new();
     for path in files {

@@ -10,7 +10,7 @@ use pintle_world::atomic::AtomicError;
 use pintle_world::fetch::{FetchError, Job, Place};
 use pintle_world::store::StoreError;
 use pintle_world::{Expected, Mirror};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -129,8 +129,8 @@ fn work(missing: &[Missing<'_>], supply: &Supply<'_>) -> Vec<(usize, Result<Unpa
     let results = Mutex::new(Vec::with_capacity(missing.len()));
     let next = AtomicUsize::new(0);
     let failed = AtomicUsize::new(0);
-    let (sender, receiver) = mpsc::channel::<(usize, &LockedPackage, Verified<PathBuf>)>();
-    let receiver = Mutex::new(receiver);
+    let (sender, receiver) = mpsc::channel();
+    let arrived = Mutex::new(Arrived { receiver, waiting: BinaryHeap::new() });
     let keep = |index: usize, result: Result<Unpacked, UnpackError>| {
         if result.is_err() {
             failed.fetch_add(1, Ordering::Relaxed);
@@ -147,7 +147,7 @@ fn work(missing: &[Missing<'_>], supply: &Supply<'_>) -> Vec<(usize, Result<Unpa
                 {
                     match supply.fetcher.fetch_job(job, supply.progress) {
                         // The receiver lives as long as the scope.
-                        Ok(file) => drop(sender.send((*index, *package, file))),
+                        Ok(file) => drop(sender.send(Fetched { index: *index, package, file })),
                         Err(source) => keep(*index, Err(not_fetched(package, source))),
                     }
                 }
@@ -157,8 +157,8 @@ fn work(missing: &[Missing<'_>], supply: &Supply<'_>) -> Vec<(usize, Result<Unpa
         for _ in 0..supply.threads.min(missing.len()) {
             scope.spawn(|| {
                 loop {
-                    let job = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                    let Ok((index, package, file)) = job else { return };
+                    let next = arrived.lock().unwrap_or_else(PoisonError::into_inner).next();
+                    let Some(Fetched { index, package, file }) = next else { return };
                     // Once one has failed, what the others fetched is kept but not unpacked.
                     if failed.load(Ordering::Relaxed) == 0 {
                         keep(index, unpack_one(package, &file, supply));
@@ -170,6 +170,50 @@ fn work(missing: &[Missing<'_>], supply: &Supply<'_>) -> Vec<(usize, Result<Unpa
     let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
     results.sort_by_key(|(index, _)| *index);
     results
+}
+
+/// A package that can be unpacked.
+struct Fetched<'a> {
+    index: usize,
+    package: &'a LockedPackage,
+    file: Verified<PathBuf>,
+}
+
+/// Largest last in order, so that it is the first of a heap.
+impl Ord for Fetched<'_> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.package.size.cmp(&other.package.size).then(other.index.cmp(&self.index))
+    }
+}
+
+impl PartialOrd for Fetched<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Fetched<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Fetched<'_> {}
+
+/// What has arrived and is not begun. The largest goes first, whenever it came: the kernel takes half of the time that
+/// all take, and comes late because it is large.
+struct Arrived<'a> {
+    receiver: mpsc::Receiver<Fetched<'a>>,
+    waiting: BinaryHeap<Fetched<'a>>,
+}
+
+impl<'a> Arrived<'a> {
+    /// The next one, waiting for it; `None` when all are begun. Whoever waits here keeps the others from asking, who
+    /// would have to wait for the same.
+    fn next(&mut self) -> Option<Fetched<'a>> {
+        self.waiting.extend(self.receiver.try_iter());
+        self.waiting.pop().or_else(|| self.receiver.recv().ok())
+    }
 }
 
 pub(crate) fn not_fetched(package: &LockedPackage, source: FetchError) -> UnpackError {

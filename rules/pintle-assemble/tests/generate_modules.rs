@@ -7,7 +7,12 @@ mod generate_host;
 use generate_host::elf::module;
 use generate_host::{add, bytes, link, run, store};
 use pintle_assemble::generate::modules::{ModulesError, apply, index};
-use pintle_model::{Attrs, Digest, Kind, NoContents, Origin, Timestamp, Tree, TreePath};
+use pintle_model::{
+    Attrs, Blob, Contents, Digest, Kind, NoContents, Origin, SourceId, Timestamp, Tree, TreePath,
+};
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Mutex;
 
 const DIR: &str = "usr/lib/modules/6.12.0-test";
 const EPOCH: Timestamp = Timestamp::from_secs(1_700_000_000);
@@ -186,6 +191,73 @@ fn bytes_are_pinned_and_a_second_run_changes_nothing() {
     insta::assert_snapshot!(first, @"f41648f59cd1cbab1a371c5454dd725e9b3274ef8a4ee24a2a89ad4a2b8469dc");
     apply(&mut tree, &NoContents, EPOCH).unwrap();
     assert_eq!(all(&tree), first);
+}
+
+/// A store that keeps what is derived, and counts what it kept.
+#[derive(Default)]
+struct Keeping(Mutex<BTreeMap<Digest, Vec<u8>>>);
+
+impl Contents for Keeping {
+    fn read_exact_at(&self, _: SourceId, _: u64, _: &mut [u8]) -> io::Result<()> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn derived(&self, key: &Digest) -> io::Result<Option<Blob>> {
+        Ok(self.0.lock().unwrap().get(key).cloned().map(Blob::inline))
+    }
+
+    fn keep_derived(&self, key: &Digest, bytes: Vec<u8>) -> io::Result<Blob> {
+        self.0.lock().unwrap().insert(*key, bytes.clone());
+        Ok(Blob::inline(bytes))
+    }
+}
+
+/// The tree with the digest of every file, as packages have them.
+fn digested(tree: &Tree) -> Tree {
+    let mut out = Tree::new();
+    let by = out.origin(Origin::Host("test".into()));
+    for entry in tree.walk().filter(|entry| !entry.path.is_root()) {
+        let kind = match &entry.inode.kind {
+            Kind::File(blob) => {
+                let bytes = blob.read(&NoContents, 1 << 20).unwrap();
+                Kind::File(Blob::inline(bytes.clone()).with_digest(Digest::of(&bytes)))
+            }
+            Kind::Directory(_) => continue,
+            other => other.clone(),
+        };
+        out.ensure_directory(&entry.path.parent().unwrap(), Attrs::root(0o755), by).unwrap();
+        out.add(&entry.path, kind, entry.inode.attrs, by).unwrap();
+    }
+    out
+}
+
+#[test]
+fn a_kept_index_is_that_of_the_same_modules_only() {
+    let keeping = Keeping::default();
+    let index_of = |tree: &Tree| {
+        let mut tree = digested(tree);
+        apply(&mut tree, &keeping, EPOCH).unwrap();
+        let kept = keeping.0.lock().unwrap().len();
+        (["dep", "alias", "symbols"].map(|name| bytes(&tree, &keeping, &format!("{DIR}/modules.{name}"))), kept)
+    };
+    let fresh = |mut tree: Tree| {
+        apply(&mut tree, &NoContents, EPOCH).unwrap();
+        ["dep", "alias", "symbols"].map(|name| bytes(&tree, &NoContents, &format!("{DIR}/modules.{name}")))
+    };
+    assert_eq!(index_of(&kernel()), (fresh(kernel()), 1));
+    assert_eq!(index_of(&kernel()), (fresh(kernel()), 1), "the second time nothing is made");
+    let changed = || {
+        let mut tree = kernel();
+        add(&mut tree, &format!("{DIR}/kernel/new.ko"), module(&["alias=new"], &["crc_new"], &["printk"]));
+        tree
+    };
+    assert_eq!(index_of(&changed()), (fresh(changed()), 2));
+    assert_ne!(fresh(changed()), fresh(kernel()));
+    // What forbids an index forbids a kept one.
+    let mut configured = kernel();
+    add(&mut configured, "etc/depmod.d/search.conf", "search updates");
+    let refused = apply(&mut digested(&configured), &keeping, EPOCH);
+    assert!(matches!(refused, Err(ModulesError::Configured(_))), "{refused:?}");
 }
 
 #[test]

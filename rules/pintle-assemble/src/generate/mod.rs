@@ -42,10 +42,17 @@ pub enum GenerateError {
 /// # Errors
 /// The first generator that fails; the tree then holds the results of those before it.
 pub fn apply(tree: &mut Tree, contents: &dyn Contents, epoch: Timestamp) -> Result<(), GenerateError> {
-    modules::apply(tree, contents, epoch)?;
+    // The two that take longest, of files that none of the others makes.
+    let (modules, hwdb) = std::thread::scope(|scope| {
+        let tree = &*tree;
+        let hwdb = scope.spawn(move || hwdb::make(tree, contents));
+        let modules = modules::make(tree, contents);
+        (modules, hwdb.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    modules::put_all(tree, modules?, epoch)?;
     ldcache::apply(tree, contents, epoch)?;
     certificates::apply(tree, contents, epoch)?;
-    hwdb::apply(tree, contents, epoch)?;
+    hwdb::put(tree, hwdb?, epoch)?;
     catalog::apply(tree, contents, epoch)?;
     Ok(())
 }

@@ -5,7 +5,7 @@ mod trie;
 use super::derived::derived;
 use super::drop_in::{self, DropInError};
 use super::place::{PlaceError, put_blob};
-use pintle_model::{Contents, Timestamp, Tree, TreePath};
+use pintle_model::{Blob, Contents, Timestamp, Tree, TreePath};
 use std::io;
 use trie::{Source, Trie};
 
@@ -32,13 +32,24 @@ pub enum HwdbError {
 /// # Errors
 /// [`HwdbError`]; the tree is unchanged then.
 pub fn apply(tree: &mut Tree, contents: &dyn Contents, epoch: Timestamp) -> Result<(), HwdbError> {
+    let database = make(tree, contents)?;
+    put(tree, database, epoch)
+}
+
+/// The database; none without `.hwdb` files.
+pub(super) fn make(tree: &Tree, contents: &dyn Contents) -> Result<Option<Blob>, HwdbError> {
     let files = drop_in::read(tree, contents, DIRS, ".hwdb")?;
     if files.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let inputs = files.iter().flat_map(|(path, text)| [path.as_bytes(), text.as_slice()]);
-    let database = derived(contents, "hwdb", inputs, || database(&files)).map_err(HwdbError::Keep)?;
-    put_blob(tree, &TreePath::literal(FILE), (database, 0o444), epoch, "hwdb")?;
+    derived(contents, "hwdb", inputs, || database(&files)).map(Some).map_err(HwdbError::Keep)
+}
+
+pub(super) fn put(tree: &mut Tree, database: Option<Blob>, epoch: Timestamp) -> Result<(), HwdbError> {
+    if let Some(database) = database {
+        put_blob(tree, &TreePath::literal(FILE), (database, 0o444), epoch, "hwdb")?;
+    }
     Ok(())
 }
 

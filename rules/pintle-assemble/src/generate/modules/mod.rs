@@ -5,6 +5,7 @@
 //! `modules.order` does not list come last, in path order (depmod: in directory order).
 
 mod index;
+mod kept;
 mod order;
 mod read;
 mod write;
@@ -71,9 +72,24 @@ pub enum ModulesError {
         #[source]
         source: PlaceError,
     },
+    /// The index cannot be kept for later builds.
+    #[error("cannot keep the kernel module index in the cache")]
+    Keep(#[from] std::io::Error),
     /// A path inside the tree is not usable.
     #[error("cannot look for kernel modules")]
     Tree(#[source] TreeError),
+}
+
+/// The index of the kernel with modules in this folder: names and bytes of its files.
+type Index = (TreePath, Vec<(String, Vec<u8>)>);
+
+/// Makes the index of every kernel in `/usr/lib/modules`; none without one.
+///
+/// # Errors
+/// [`ModulesError`].
+pub(super) fn make(tree: &Tree, contents: &dyn Contents) -> Result<Vec<Index>, ModulesError> {
+    let dirs = children(tree, &TreePath::literal("usr/lib/modules"));
+    dirs.into_iter().map(|dir| kept::files(tree, contents, &dir).map(|files| (dir, files))).collect()
 }
 
 /// Makes the index of every kernel in `/usr/lib/modules`. Does nothing without one.
@@ -81,8 +97,21 @@ pub enum ModulesError {
 /// # Errors
 /// [`ModulesError`]; the tree may then hold the index of earlier versions.
 pub fn apply(tree: &mut Tree, contents: &dyn Contents, epoch: Timestamp) -> Result<(), ModulesError> {
-    for dir in children(tree, &TreePath::literal("usr/lib/modules")) {
-        index(tree, contents, &dir, epoch)?;
+    let indices = make(tree, contents)?;
+    put_all(tree, indices, epoch)
+}
+
+/// Puts indices where they belong, replacing older ones.
+///
+/// # Errors
+/// [`ModulesError::Place`]; the tree may then hold the index of earlier versions.
+pub(super) fn put_all(tree: &mut Tree, indices: Vec<Index>, epoch: Timestamp) -> Result<(), ModulesError> {
+    for (dir, files) in indices {
+        for (name, bytes) in files {
+            let path = dir.join(&name).map_err(|bad| ModulesError::Tree(bad.into()))?;
+            let placed = put(tree, &path, bytes, epoch, "kernel module index");
+            placed.map_err(|source| ModulesError::Place { dir: dir.clone(), source })?;
+        }
     }
     Ok(())
 }
@@ -97,11 +126,6 @@ pub fn index(
     dir: &TreePath,
     epoch: Timestamp,
 ) -> Result<(), ModulesError> {
-    let set = ModuleSet::read(tree, contents, dir)?;
-    let place = |source| ModulesError::Place { dir: dir.clone(), source };
-    for (name, bytes) in write::files(&set)? {
-        let path = dir.join(name).map_err(|bad| ModulesError::Tree(bad.into()))?;
-        put(tree, &path, bytes, epoch, "kernel module index").map_err(place)?;
-    }
-    Ok(())
+    let files = kept::files(tree, contents, dir)?;
+    put_all(tree, vec![(dir.clone(), files)], epoch)
 }

@@ -84,7 +84,7 @@ impl ModuleSet {
 }
 
 /// A configuration would change which module wins; Debian ships none.
-fn refuse_configuration(tree: &Tree) -> Result<(), ModulesError> {
+pub(super) fn refuse_configuration(tree: &Tree) -> Result<(), ModulesError> {
     for dir in ["etc/depmod.d", "usr/lib/depmod.d", "usr/local/lib/depmod.d"].map(TreePath::literal) {
         let mut files = tree.walk_from(&dir).filter(|entry| entry.path.as_bytes().ends_with(b".conf"));
         if let Some(entry) = files.next() {

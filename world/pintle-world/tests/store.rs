@@ -7,6 +7,7 @@ use pintle_world::{Cache, FileSink, Pack, Store};
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -58,7 +59,7 @@ fn a_pack_is_found_again_by_another_process() {
     assert_eq!(again.open_pack(&Digest::of(b"a"), FORMAT + 1).unwrap(), None);
     assert_eq!(again.open_pack(&Digest::of(b"b"), FORMAT).unwrap(), None);
     let past_the_end = again.read_exact_at(pack.source, 12288, &mut [0; 6]).unwrap_err();
-    assert_eq!(past_the_end.kind(), std::io::ErrorKind::UnexpectedEof);
+    assert_eq!(past_the_end.kind(), io::ErrorKind::UnexpectedEof);
     let unknown = again.read_exact_at(SourceId(99), 0, &mut [0]).unwrap_err();
     assert_eq!(unknown.to_string(), "no content source 99");
 }
@@ -228,6 +229,28 @@ fn holes_stay_holes_and_small_writes_are_gathered() {
     insta::assert_snapshot!(sink.finish(5).unwrap_err(), @"image writer wrote up to 10, past the image's end 5");
 }
 
+#[test]
+fn what_fails_beside_fails_the_writing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let host = folder.path().join("host");
+    fs::write(&host, vec![7; 1 << 20]).unwrap();
+    let source = store.add_file(&host).unwrap();
+    let file = fs::File::create_new(folder.path().join("image")).unwrap();
+    // More than is there, and then so much that the thread's end shows while it goes on.
+    for further in [0, 500] {
+        let end = std::thread::scope(|scope| {
+            let mut sink = FileSink::beside(scope, &file, &store);
+            sink.blob(0, &Blob::at(source, 0, 2 << 20))?;
+            for number in 1..=further {
+                sink.blob(number * (4 << 20), &Blob::at(source, 0, 1 << 20))?;
+            }
+            sink.finish(4 << 30)
+        });
+        assert_eq!(end.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Call {
     Write(usize),
@@ -248,36 +271,39 @@ proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(60))]
 
     #[test]
-    fn the_file_is_what_a_stream_would_be(calls in calls(), seed in any::<u8>()) {
+    fn the_file_is_what_a_stream_would_be(calls in calls(), seed in any::<u8>(), beside in any::<bool>()) {
         let folder = tempfile::tempdir().unwrap();
         let store = store(folder.path());
         let data: Vec<u8> = (0..300_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8 ^ seed).collect();
         let (pack, offsets) = write_pack(&store, b"a", &[&data]);
         let file = fs::File::create_new(folder.path().join("image")).unwrap();
-        let mut sink = FileSink::new(&file, &store);
-        let mut stream = WriteAll::new(Vec::new(), &store);
-        let mut at = 0u64;
-        for (gap, call) in calls {
-            at += gap as u64;
-            match call {
-                Call::Write(len) => {
-                    sink.write(at, &data[..len]).unwrap();
-                    stream.write(at, &data[..len]).unwrap();
-                    at += len as u64;
+        let expected = std::thread::scope(|scope| {
+            let mut sink =
+                if beside { FileSink::beside(scope, &file, &store) } else { FileSink::new(&file, &store) };
+            let mut stream = WriteAll::new(Vec::new(), &store);
+            let mut at = 0u64;
+            for (gap, call) in calls {
+                at += gap as u64;
+                match call {
+                    Call::Write(len) => {
+                        sink.write(at, &data[..len]).unwrap();
+                        stream.write(at, &data[..len]).unwrap();
+                        at += len as u64;
+                    }
+                    Call::Copy(offset, len) if len > 0 => {
+                        let from = Bytes::At { source: pack.source, offset: offsets[0] + offset as u64 };
+                        let segment = Segment { at: 7, len: len as u64, bytes: from };
+                        let blob = Blob::sparse(len as u64 + 7, vec![segment]).unwrap();
+                        sink.blob(at, &blob).unwrap();
+                        stream.blob(at, &blob).unwrap();
+                        at += len as u64 + 7;
+                    }
+                    Call::Copy(..) => {}
                 }
-                Call::Copy(offset, len) if len > 0 => {
-                    let from = Bytes::At { source: pack.source, offset: offsets[0] + offset as u64 };
-                    let segment = Segment { at: 7, len: len as u64, bytes: from };
-                    let blob = Blob::sparse(len as u64 + 7, vec![segment]).unwrap();
-                    sink.blob(at, &blob).unwrap();
-                    stream.blob(at, &blob).unwrap();
-                    at += len as u64 + 7;
-                }
-                Call::Copy(..) => {}
             }
-        }
-        sink.finish(at + 5).unwrap();
-        let expected = stream.finish(at + 5).unwrap();
+            sink.finish(at + 5).unwrap();
+            stream.finish(at + 5).unwrap()
+        });
         assert!(fs::read(folder.path().join("image")).unwrap() == expected);
     }
 }

@@ -280,7 +280,7 @@ fn disk_outputs<'scope, 'env: 'scope>(
         })
         .collect();
 
-    let written = fan_out(request, facts, &plain, chunker);
+    let written = thread::scope(|scope| fan_out(request, facts, &plain, chunker, scope));
     // An encoder that ended early made the writing fail: its reason comes first.
     let mut made = Vec::new();
     for (encoding, encoder) in encoders {
@@ -321,13 +321,14 @@ fn encoder(
 }
 
 /// The pass over the disk: into the plain files, and in pieces to everyone else.
-fn fan_out(
-    request: &Request<'_>,
+fn fan_out<'scope, 'env: 'scope>(
+    request: &'env Request<'_>,
     facts: &Facts<'_>,
-    plain: &BTreeMap<DiskEncoding, atomic::File>,
+    plain: &'env BTreeMap<DiskEncoding, atomic::File>,
     chunker: Chunker<'_>,
+    scope: &'scope thread::Scope<'scope, 'env>,
 ) -> Result<(), AtomicError> {
-    let files = plain.values().map(|file| FileSink::new(file.as_file(), request.store)).collect();
+    let files = plain.values().map(|file| FileSink::beside(scope, file.as_file(), request.store)).collect();
     let chunker = chunker.has_readers().then_some(chunker);
     let mut fan = Fan { files, chunker, failed: 0 };
     let written = request.disk.write(&mut fan);

@@ -1,6 +1,7 @@
 //! What a kernel module says of itself: its `.modinfo` strings, the symbols it exports and those it needs.
 
 use crate::elf::{Elf, ElfError, Section};
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 mod symbols;
@@ -9,7 +10,7 @@ pub use symbols::Symbols;
 
 /// The strings of a `.modinfo` section or of a kernel's `modules.builtin.modinfo`: `key=value`, each ended by NUL
 /// (kernel: include/linux/moduleinfo.h). Keys repeat; order is kept.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Modinfo {
     bytes: Vec<u8>,
     entries: Vec<(Range<usize>, Range<usize>)>,

@@ -3,6 +3,8 @@ use pintle_model::{Bytes, Contents as _, Sink, SourceId};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::Scope;
 
 /// Writes up to this size are gathered.
 const SMALL: u64 = 64 << 10;
@@ -10,6 +12,9 @@ const SMALL: u64 = 64 << 10;
 const BUFFER: usize = 1 << 20;
 /// Gaps below this are filled with zeros rather than started over: no file system keeps smaller holes.
 const BLOCK: u64 = 4096;
+
+/// Copies that may wait for the thread that makes them.
+const WAITING: usize = 64;
 
 /// Writes an image into a sparse file. Bytes of packs are copied by the kernel (shared, where the file system can).
 ///
@@ -22,6 +27,8 @@ pub struct FileSink<'a> {
     buffer_at: u64,
     /// A copy not yet made: neighbours in the pack that are neighbours in the image become one.
     copy: Option<Copy>,
+    /// The thread that makes copies, and what became of them when it has ended.
+    beside: Option<(SyncSender<Copy>, Receiver<io::Result<()>>)>,
     /// End of the last call, to hold the caller to ascending order.
     end: u64,
 }
@@ -38,7 +45,23 @@ impl<'a> FileSink<'a> {
     /// Writes into `file`, with the bytes of `store`.
     #[must_use]
     pub fn new(file: &'a File, store: &'a Store) -> Self {
-        Self { file, store, buffer: Vec::new(), buffer_at: 0, copy: None, end: 0 }
+        Self { file, store, buffer: Vec::new(), buffer_at: 0, copy: None, beside: None, end: 0 }
+    }
+
+    /// The same with copies made by a thread of `scope`, while the caller writes on.
+    #[must_use]
+    pub fn beside<'scope>(scope: &'scope Scope<'scope, '_>, file: &'a File, store: &'a Store) -> Self
+    where
+        'a: 'scope,
+    {
+        let (copies, to_make) = sync_channel::<Copy>(WAITING);
+        let (tell, made) = sync_channel(1);
+        scope.spawn(move || {
+            let result = to_make.into_iter().try_for_each(|copy| copy.make(store, file));
+            // Nobody listens where the writing failed.
+            tell.send(result).ok();
+        });
+        Self { beside: Some((copies, made)), ..Self::new(file, store) }
     }
 
     /// Writes what is still gathered and gives the file its length.
@@ -47,6 +70,7 @@ impl<'a> FileSink<'a> {
     /// Of writing.
     pub fn finish(mut self, len: u64) -> io::Result<()> {
         self.flush()?;
+        self.join()?;
         if len < self.end {
             let text = format!("image writer wrote up to {}, past the image's end {len}", self.end);
             return Err(io::Error::other(text));
@@ -92,21 +116,42 @@ impl<'a> FileSink<'a> {
 
     fn flush_copy(&mut self) -> io::Result<()> {
         let Some(copy) = self.copy.take() else { return Ok(()) };
-        let source = self.store.file(copy.source)?;
+        match &self.beside {
+            None => copy.make(self.store, self.file),
+            Some((copies, _)) if copies.send(copy).is_ok() => Ok(()),
+            // It ended early, and has a reason.
+            Some(_) => self.join(),
+        }
+    }
+
+    /// Waits for the copies that are made beside.
+    fn join(&mut self) -> io::Result<()> {
+        let Some((copies, made)) = self.beside.take() else { return Ok(()) };
+        drop(copies);
+        made.recv().map_err(|_| io::Error::other("the thread that copies ended without a word"))?
+    }
+}
+
+impl Copy {
+    /// Inside the kernel, if it can.
+    fn make(self, store: &Store, file: &File) -> io::Result<()> {
+        let source = store.file(self.source)?;
         let mut done = 0;
-        while done < copy.len {
-            let (mut from, mut to) = (copy.offset + done, copy.at + done);
-            let left = usize::try_from(copy.len - done).unwrap_or(usize::MAX);
-            match rustix::fs::copy_file_range(&*source, Some(&mut from), self.file, Some(&mut to), left) {
+        while done < self.len {
+            let (mut from, mut to) = (self.offset + done, self.at + done);
+            let left = usize::try_from(self.len - done).unwrap_or(usize::MAX);
+            match rustix::fs::copy_file_range(&*source, Some(&mut from), file, Some(&mut to), left) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(n) => done += n as u64,
                 Err(rustix::io::Errno::INTR) => {}
                 Err(error) if kernel_cannot_copy(error) => {
-                    return copy_by_hand(
-                        &source,
-                        self.file,
-                        Copy { at: copy.at + done, offset: copy.offset + done, len: copy.len - done, ..copy },
-                    );
+                    let rest = Copy {
+                        at: self.at + done,
+                        offset: self.offset + done,
+                        len: self.len - done,
+                        ..self
+                    };
+                    return copy_by_hand(&source, file, rest);
                 }
                 Err(error) => return Err(error.into()),
             }

@@ -83,13 +83,23 @@ pub enum ModulesError {
 /// The index of the kernel with modules in this folder: names and bytes of its files.
 type Index = (TreePath, Vec<(String, Vec<u8>)>);
 
+/// Names and bytes of the index of the modules in `dir`.
+fn files(
+    tree: &Tree,
+    contents: &dyn Contents,
+    dir: &TreePath,
+) -> Result<Vec<(String, Vec<u8>)>, ModulesError> {
+    let files = write::files(&ModuleSet::read(tree, contents, dir)?)?;
+    Ok(files.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)).collect())
+}
+
 /// Makes the index of every kernel in `/usr/lib/modules`; none without one.
 ///
 /// # Errors
 /// [`ModulesError`].
 pub(super) fn make(tree: &Tree, contents: &dyn Contents) -> Result<Vec<Index>, ModulesError> {
     let dirs = children(tree, &TreePath::literal("usr/lib/modules"));
-    dirs.into_iter().map(|dir| kept::files(tree, contents, &dir).map(|files| (dir, files))).collect()
+    dirs.into_iter().map(|dir| files(tree, contents, &dir).map(|files| (dir, files))).collect()
 }
 
 /// Makes the index of every kernel in `/usr/lib/modules`. Does nothing without one.
@@ -126,6 +136,6 @@ pub fn index(
     dir: &TreePath,
     epoch: Timestamp,
 ) -> Result<(), ModulesError> {
-    let files = kept::files(tree, contents, dir)?;
+    let files = files(tree, contents, dir)?;
     put_all(tree, vec![(dir.clone(), files)], epoch)
 }

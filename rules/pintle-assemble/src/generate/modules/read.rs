@@ -1,15 +1,17 @@
 use super::ModulesError;
+use super::kept::kept;
 use super::order::order;
 use pintle_model::{Blob, Contents, Kind, Tree, TreePath};
 use pintle_package::elf::{BlobSource, Elf, Limits};
 use pintle_package::modinfo::{Modinfo, Symbols, module_name};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Largest list (`modules.order`, `modules.builtin`, `modules.builtin.modinfo`) read; Debian's are under 1 MB.
 const LIST_MAX: u64 = 16 << 20;
 
 /// A loadable kernel module.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Module {
     /// Path below `/usr/lib/modules/VERSION`: `kernel/fs/ext4/ext4.ko`.
     pub path: Vec<u8>,
@@ -24,7 +26,7 @@ pub struct Module {
 }
 
 /// The modules of one kernel, in the order that decides between modules claiming the same alias.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ModuleSet {
     modules: Vec<Module>,
     by_name: BTreeMap<Vec<u8>, usize>,
@@ -41,6 +43,10 @@ impl ModuleSet {
     /// [`ModulesError`].
     pub fn read(tree: &Tree, contents: &dyn Contents, dir: &TreePath) -> Result<Self, ModulesError> {
         refuse_configuration(tree)?;
+        kept(tree, contents, dir, "module set", || Self::read_files(tree, contents, dir))
+    }
+
+    fn read_files(tree: &Tree, contents: &dyn Contents, dir: &TreePath) -> Result<Self, ModulesError> {
         let (order, loadable) = (list(tree, contents, dir, "modules.order")?, find(tree, dir)?);
         let mut modules = Vec::with_capacity(loadable.len());
         let mut symbols = Vec::with_capacity(loadable.len());
@@ -84,7 +90,7 @@ impl ModuleSet {
 }
 
 /// A configuration would change which module wins; Debian ships none.
-pub(super) fn refuse_configuration(tree: &Tree) -> Result<(), ModulesError> {
+fn refuse_configuration(tree: &Tree) -> Result<(), ModulesError> {
     for dir in ["etc/depmod.d", "usr/lib/depmod.d", "usr/local/lib/depmod.d"].map(TreePath::literal) {
         let mut files = tree.walk_from(&dir).filter(|entry| entry.path.as_bytes().ends_with(b".conf"));
         if let Some(entry) = files.next() {

@@ -14,6 +14,8 @@ pub(crate) struct Case {
     pub(crate) about: &'static str,
     /// Ours first.
     pub(crate) rows: Vec<Row>,
+    /// What is between the first row and the floor, if one of the rows is one: those whose name begins with `floor`.
+    pub(crate) above: &'static str,
     /// What ours must reach.
     pub(crate) goals: Vec<Goal>,
     /// More runs than that tell nothing more, and take long.

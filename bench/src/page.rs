@@ -9,7 +9,8 @@ const HEAD: &str = "\
 
 Written by `cargo xtask bench`; do not edit. Every row is a whole process with its children, as GNU time accounts for
 it: median (min to max) of the counted runs. Rows of one table ran in turn, on the same packages from the same server
-on the same machine. A ratio says how much longer a row took than the first.
+on the same machine. A ratio says how much longer a row took than the first. A floor is the part of the work that
+nobody can leave out, done by itself with the tools everybody has.
 
 ";
 
@@ -40,6 +41,10 @@ fn add(out: &mut String, case: &Case, figures: &[Figures]) -> std::fmt::Result {
         )?;
     }
     out.push('\n');
+    if let Some(floor) = case.rows.iter().position(|row| row.who.starts_with("floor")) {
+        let times = first.wall.median / figures[floor].wall.median.max(0.005);
+        writeln!(out, "- {times:.1} times the floor. {}", case.above)?;
+    }
     for goal in &case.goals {
         if let Some(line) = judge(*goal, case, figures) {
             writeln!(out, "- {line}")?;
@@ -102,7 +107,8 @@ mod tests {
             name: "a",
             title: "A",
             about: "About.",
-            rows: vec![row("pintle"), row("mkosi full")],
+            rows: vec![row("pintle"), row("mkosi full"), row("floor: copying")],
+            above: "Names take time.",
             goals: vec![
                 Goal::Wall(2.0),
                 Goal::Cpu(3.0),
@@ -112,7 +118,8 @@ mod tests {
             ],
             runs_at_most: 1,
         };
-        let text = text(&[case], &[vec![figures(2.0), figures(30.0)]], "a machine");
+        let text = text(&[case], &[vec![figures(2.0), figures(30.0), figures(1.6)]], "a machine");
+        assert!(text.contains("- 1.2 times the floor. Names take time.\n"), "{text}");
         assert!(text.contains("| mkosi full | 30.00 (30.00 to 30.00) | 15.0 |"), "{text}");
         assert!(
             text.contains("- reached: at most 2 s: 2.00 s\n- **missed**: at most 3 CPU-s: 4.00\n"),

@@ -73,6 +73,7 @@ fn sections<'a>(linux: &'a Blob, initrd: &'a Blob) -> Sections<'a> {
     Sections {
         os_release: b"ID=toy\nVERSION_ID=1\n",
         cmdline: "root=PARTUUID=1 rw",
+        device_tree: None,
         uname: "6.12.1-toy",
         linux,
         initrd: Some(initrd),

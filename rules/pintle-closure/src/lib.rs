@@ -7,6 +7,7 @@ mod assemble;
 mod complete;
 mod entries;
 mod error;
+pub mod esp;
 mod tree;
 
 pub use assemble::{Assembled, Input, Part, assemble};

@@ -88,6 +88,7 @@ pub(crate) fn efi(
         let sections = Sections {
             os_release: &os_release,
             cmdline: &cmdline_of(kernel, cmdline)?.to_string(),
+            device_tree: None,
             uname: &kernel.release,
             linux: &kernel.image,
             initrd: kernel.initrd.as_ref(),

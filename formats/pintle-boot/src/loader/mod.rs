@@ -5,8 +5,10 @@ mod conf;
 mod entry;
 mod esp;
 mod name;
+mod version;
 
 pub use conf::{LoaderConf, MenuEditor};
 pub use entry::{Entry, EntryError};
 pub use esp::{EspError, EspFiles, esp_tree, uki_path};
 pub use name::{BadBootName, BootName, Tries};
+pub use version::LoaderVersion;

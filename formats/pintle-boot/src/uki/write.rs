@@ -15,6 +15,8 @@ pub struct Sections<'a> {
     pub os_release: &'a [u8],
     /// `.cmdline`: the kernel command line.
     pub cmdline: &'a str,
+    /// `.dtb`: the device tree that replaces the firmware's.
+    pub device_tree: Option<&'a Blob>,
     /// `.uname`: `uname -r` of the kernel.
     pub uname: &'a str,
     /// `.linux`: the kernel, an EFI program itself.
@@ -81,7 +83,7 @@ const STUB_MAX: Limit = Limit::new(4 << 20, "bytes in systemd's EFI stub");
 const SBAT_MAX: u32 = 64 << 10;
 
 /// Builds a unified kernel image on `stub` (systemd's `linux*.efi.stub`), with the sections in the order of systemd
-/// 257's `ukify`: `.osrel`, `.cmdline`, `.uname`, `.linux`, `.initrd`; the kernel's SBAT lines join the stub's own.
+/// 257's `ukify`: `.osrel`, `.cmdline`, `.dtb`, `.uname`, `.linux`, `.initrd`; the kernel's SBAT lines join the stub's own.
 ///
 /// The result points at the bytes of kernel and initrd; they are read once, for the checksum, and not kept.
 ///
@@ -108,6 +110,7 @@ pub fn assemble(stub: &[u8], sections: &Sections<'_>, contents: &dyn Contents) -
     let parts = [
         (".osrel", Some(Blob::inline(sections.os_release)), SCN_INITIALIZED_DATA),
         (".cmdline", Some(Blob::inline(sections.cmdline.as_bytes())), SCN_INITIALIZED_DATA),
+        (".dtb", sections.device_tree.cloned(), SCN_INITIALIZED_DATA),
         (".uname", Some(Blob::inline(sections.uname.as_bytes())), SCN_INITIALIZED_DATA),
         (".linux", Some(sections.linux.clone()), SCN_CODE),
         (".initrd", sections.initrd.cloned(), SCN_INITIALIZED_DATA),

@@ -63,6 +63,8 @@ pub(crate) enum Command {
     /// Keep binary caches of Nix
     #[command(subcommand)]
     Cache(Cache),
+    /// Write boot loader entries for every generation of a NixOS profile, as `boot.loader.external.installHook`
+    InstallBootspec(InstallBootspec),
     /// Boot an image in QEMU
     Run(Run),
     /// Log in to a machine started by `pintle run`
@@ -361,6 +363,66 @@ pub(crate) struct CachePush {
     /// Use only what was downloaded before
     #[arg(long)]
     pub(crate) offline: bool,
+}
+
+/// Kinds of boot entries.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum EntryType {
+    /// Unified kernel images: one file each, which can be signed
+    Uki,
+    /// Text files beside kernels and initrds, which generations share
+    Entry,
+}
+
+/// Yes or no.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Choice {
+    /// Yes
+    Yes,
+    /// No
+    No,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InstallBootspec {
+    /// System that becomes the default: a toplevel, a link to it, or its boot.json
+    pub(crate) toplevel: PathBuf,
+    /// Where the EFI system partition is mounted; /boot below `--root` unless given
+    #[arg(long, value_name = "DIR")]
+    pub(crate) esp: Option<PathBuf>,
+    /// Profile whose generations get entries
+    #[arg(long, value_name = "PATH", default_value = "/nix/var/nix/profiles/system")]
+    pub(crate) profile: PathBuf,
+    /// Folder that is the machine's /
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub(crate) root: PathBuf,
+    /// How many of the newest generations get entries; all unless given
+    #[arg(long, value_name = "N")]
+    pub(crate) configuration_limit: Option<usize>,
+    /// Seconds the menu is shown; 0 shows it only while a key is held
+    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    pub(crate) timeout: u32,
+    /// Whether the kernel's command line can be edited in the menu
+    #[arg(long, value_enum, default_value = "yes")]
+    pub(crate) editor: Choice,
+    /// Kind of the entries
+    #[arg(long = "type", value_enum, default_value = "uki")]
+    pub(crate) kind: EntryType,
+    /// Folder with systemd-boot and its stub; of each system's own systemd unless given
+    #[arg(long, value_name = "DIR")]
+    pub(crate) systemd_boot_dir: Option<PathBuf>,
+    /// Private key (RSA, PEM) that signs unified kernel images and systemd-boot for Secure Boot
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    pub(crate) key: Option<PathBuf>,
+    /// Its certificate (X.509, PEM)
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) certificate: Option<PathBuf>,
+    /// Write also where no FAT file system is mounted
+    #[arg(long)]
+    pub(crate) any_file_system: bool,
+    /// Say what would be done, and do nothing
+    #[arg(long, short = 'n')]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

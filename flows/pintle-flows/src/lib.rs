@@ -5,6 +5,7 @@ pub mod build;
 pub mod closure;
 pub mod definition;
 pub mod diff;
+pub mod install;
 mod into_pack;
 pub mod mkfs;
 pub mod outputs;

@@ -1,7 +1,9 @@
-//! Boot artefacts as bytes: unified kernel images, GRUB's BIOS images, boot loader entries, bootspec.
+//! Boot artefacts as bytes: unified kernel images, GRUB's BIOS images, boot loader entries, bootspec; and
+//! signatures of what firmware starts.
 
 pub mod bootspec;
 pub mod cmdline;
 pub mod grub;
 pub mod loader;
+pub mod sign;
 pub mod uki;

@@ -1,16 +1,20 @@
 //! Effects behind small types named for the thing: files, the cache, HTTP. Decides nothing.
 
 pub mod atomic;
+pub mod blob_files;
 pub mod cache;
 pub mod clock;
+pub mod esp;
 pub mod fetch;
 pub mod files;
 pub mod host_tree;
+pub mod initrd_secrets;
 pub mod kept;
 pub mod namespace;
 pub mod probe;
 pub mod qemu;
 pub mod remote_shell;
+pub mod rooted;
 pub mod scratch;
 pub mod sparse;
 pub mod spool;

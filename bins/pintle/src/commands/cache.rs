@@ -1,5 +1,6 @@
 use super::build::explain_pin;
 use super::closure::source;
+use super::secret_file::read_secret;
 use crate::Outcome;
 use crate::arguments::{CacheCompression, CachePush};
 use crate::environment::Outside;
@@ -44,18 +45,8 @@ pub(crate) fn push(arguments: &CachePush, reporter: &Reporter) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A secret key; only its owner may be able to read the file, or it is no secret any more.
+/// A secret key.
 fn read_key(path: &Path) -> Result<SecretKey, Failure> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let failed = |error: std::io::Error| {
-        Failure::new(FailureKind::Failed, format!("cannot read {}: {error}", path.display()))
-    };
-    let mode = std::fs::metadata(path).map_err(failed)?.permissions().mode() & 0o7777;
-    if mode & 0o077 != 0 {
-        let message = format!("others can read the secret key in {} (mode {mode:04o})", path.display());
-        return Err(Failure::new(FailureKind::Refused, message).hint(format!("chmod 600 {}", path.display())));
-    }
-    let text = std::fs::read_to_string(path).map_err(failed)?;
-    SecretKey::parse(text.trim())
+    SecretKey::parse(read_secret(path)?.trim())
         .map_err(|error| Failure::new(FailureKind::BadInput, format!("{}: {error}", path.display())))
 }

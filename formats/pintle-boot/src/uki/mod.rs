@@ -9,4 +9,5 @@ mod write;
 
 pub use linux::{LinuxHeader, LinuxHeaderError};
 pub use read::{HEAD_LEN, Pe, PeError, PeLimits, PeSection};
+pub(crate) use write::checksum;
 pub use write::{Sections, UkiError, assemble};

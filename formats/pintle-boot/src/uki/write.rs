@@ -276,7 +276,7 @@ fn read(blob: &Blob, from: u64, len: u64, contents: &dyn Contents) -> Result<Vec
 
 /// The image checksum with the field itself taken as 0, as it is now: a sum of 16-bit words with the carry added back,
 /// plus the length (`ImageHlp` of Windows; no firmware checks it, signing tools and linters do).
-fn checksum(image: &Blob, contents: &dyn Contents) -> io::Result<u32> {
+pub(crate) fn checksum(image: &Blob, contents: &dyn Contents) -> io::Result<u32> {
     let mut buffer = vec![0; 1 << 17];
     let (mut sum, mut at) = (0u64, 0);
     while at < image.len() {

@@ -16,11 +16,13 @@
 
 mod entry;
 mod generations;
+mod loader;
 pub mod names;
 mod plan;
 mod room;
 
 pub use entry::{Type1, os_release, title, type1};
 pub use generations::{Generation, Start, Wish, choose};
+pub use loader::{LoaderFate, loader_fate};
 pub use plan::{Plan, Present, Step, Wanted, WantedEntry, WantedFile, plan};
 pub use room::NoRoom;

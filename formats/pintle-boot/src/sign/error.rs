@@ -1,0 +1,62 @@
+use crate::uki::PeError;
+use std::io;
+
+/// A key or certificate that cannot sign.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// No key.
+    #[error(
+        "the key is no RSA private key in PEM (`BEGIN PRIVATE KEY` or `BEGIN RSA PRIVATE KEY`, not encrypted)"
+    )]
+    Key,
+    /// No certificate.
+    #[error("the certificate is no X.509 certificate in PEM (`BEGIN CERTIFICATE`)")]
+    Certificate(#[source] der::Error),
+    /// They do not belong together.
+    #[error("the certificate is for another key")]
+    Mismatch,
+    /// Too short or too long for firmware.
+    #[error("the key has {bits} bits; firmware takes RSA keys of 2048 to 4096 bits")]
+    Bits {
+        /// Its length.
+        bits: usize,
+    },
+}
+
+/// Why an image cannot be signed.
+#[derive(Debug, thiserror::Error)]
+pub enum SignError {
+    /// No PE image.
+    #[error("it is no PE image")]
+    Pe(#[from] PeError),
+    /// It has a signature.
+    #[error("it bears a signature already; take the unsigned one")]
+    Signed,
+    /// No room for where the signature is.
+    #[error("its headers have no entry for signatures")]
+    NoDirectory,
+    /// Sections with something between.
+    #[error(
+        "its section `{section}` begins at byte {at}, where byte {expected} was expected: tools would disagree about what a signature covers"
+    )]
+    Gap {
+        /// The section.
+        section: String,
+        /// Where it is.
+        at: u64,
+        /// Where the one before it ends.
+        expected: u64,
+    },
+    /// PE images end at 4 GiB.
+    #[error("with a signature it would be larger than 4 GiB")]
+    TooLarge,
+    /// Encoding.
+    #[error("the signature cannot be encoded")]
+    Encode(#[from] der::Error),
+    /// Signing.
+    #[error("the key does not sign")]
+    Key(#[source] rsa::signature::Error),
+    /// Reading the image.
+    #[error("it cannot be read")]
+    Read(#[from] io::Error),
+}

@@ -1,0 +1,58 @@
+use super::cms;
+use super::error::{KeyError, SignError};
+use der::{DecodePem as _, Encode as _};
+use pintle_model::Digest;
+use rsa::RsaPrivateKey;
+use rsa::pkcs1::DecodeRsaPrivateKey as _;
+use rsa::pkcs1v15::SigningKey;
+use rsa::pkcs8::{DecodePrivateKey as _, EncodePublicKey as _};
+use rsa::signature::{SignatureEncoding as _, Signer as _};
+use rsa::traits::PublicKeyParts as _;
+use sha2::Sha256;
+use std::fmt;
+use x509_cert::Certificate;
+
+/// A private key and its certificate. The key is overwritten when this value goes.
+pub struct Signer {
+    key: SigningKey<Sha256>,
+    certificate: Certificate,
+}
+
+/// The certificate only: a key is in no log.
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Signer({})", self.certificate.tbs_certificate.subject)
+    }
+}
+
+impl Signer {
+    /// A key (PKCS #8 or PKCS #1, PEM) and its certificate (X.509, PEM).
+    ///
+    /// # Errors
+    /// [`KeyError`], which never shows the key.
+    pub fn new(key: &str, certificate: &str) -> Result<Self, KeyError> {
+        let text = key.trim();
+        let key = RsaPrivateKey::from_pkcs8_pem(text).ok();
+        // What exactly is wrong with a key is not said: the message would be about its bytes.
+        let key = key.or_else(|| RsaPrivateKey::from_pkcs1_pem(text).ok()).ok_or(KeyError::Key)?;
+        let certificate = Certificate::from_pem(certificate.trim()).map_err(KeyError::Certificate)?;
+        let bits = key.size() * 8;
+        if !(2048..=4096).contains(&bits) {
+            return Err(KeyError::Bits { bits });
+        }
+        let public = key.to_public_key().to_public_key_der().map_err(|_| KeyError::Key)?;
+        let certified = certificate.tbs_certificate.subject_public_key_info.to_der();
+        if certified.map_err(KeyError::Certificate)? != public.as_bytes() {
+            return Err(KeyError::Mismatch);
+        }
+        Ok(Self { key: SigningKey::new(key), certificate })
+    }
+
+    /// The signature of an image with this Authenticode digest, in DER.
+    pub(super) fn sign_digest(&self, digest: &Digest) -> Result<Vec<u8>, SignError> {
+        let sign = |bytes: &[u8]| -> Result<Vec<u8>, SignError> {
+            Ok(self.key.try_sign(bytes).map_err(SignError::Key)?.to_vec())
+        };
+        cms::signed_data(digest, &self.certificate, sign)
+    }
+}

@@ -1,0 +1,30 @@
+//! Authenticode signatures of PE images, as UEFI Secure Boot checks them (Windows Authenticode Portable Executable
+//! Signature Format, Microsoft, 2008; UEFI 2.10, 32.2): RSA PKCS #1 v1.5 with SHA-256, which is what firmware knows.
+//!
+//! Signing the same image twice gives the same bytes: there is no time of signing in it, and the padding is fixed.
+
+mod cms;
+mod error;
+mod image;
+mod key;
+
+pub use error::{KeyError, SignError};
+pub use key::Signer;
+
+use pintle_model::{Blob, Contents};
+
+impl Signer {
+    /// `image` with a signature behind it.
+    ///
+    /// The image must bear no signature, and its sections must lie back to back behind its headers: firmware and tools
+    /// agree on what is hashed only then.
+    ///
+    /// # Errors
+    /// [`SignError`].
+    pub fn sign(&self, image: &Blob, contents: &dyn Contents) -> Result<Blob, SignError> {
+        let unsigned = image::Unsigned::read(image, contents)?;
+        let digest = unsigned.digest(contents)?;
+        let signature = self.sign_digest(&digest)?;
+        unsigned.with_signature(&signature, contents)
+    }
+}

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 pub(crate) const QEMU: [&str; 4] = ["qemu-system-x86", "qemu-utils", "ovmf", "seabios"];
 
 /// To judge what we write.
-pub(crate) const JUDGES: [&str; 47] = [
+pub(crate) const JUDGES: [&str; 48] = [
     "apt",
     "attr",
     "binutils",
@@ -39,6 +39,7 @@ pub(crate) const JUDGES: [&str; 47] = [
     "openssh-client",
     "openssh-server",
     "openssl",
+    "osslsigncode",
     "parted",
     "passwd",
     "procps",

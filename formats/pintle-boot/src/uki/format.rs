@@ -13,6 +13,8 @@ pub const PE_MAGIC: [u8; 4] = *b"PE\0\0";
 pub const MACHINE_AT: usize = 4;
 /// u16, number of sections.
 pub const SECTION_COUNT_AT: usize = 6;
+/// Two u32, where the symbol table is and how many symbols it has; deprecated for images.
+pub const SYMBOLS_AT: usize = 12;
 /// u16, length of the optional header.
 pub const OPTIONAL_LEN_AT: usize = 20;
 /// Where the optional header begins.

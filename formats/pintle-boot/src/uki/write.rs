@@ -1,7 +1,7 @@
 use super::format::{
     CHECKSUM_AT, DLL_CHARACTERISTICS_AT, HEADERS_LEN_AT, IMAGE_LEN_AT, INITIALIZED_LEN_AT, NX_COMPAT,
     OPTIONAL_AT, SCN_CODE, SCN_INITIALIZED_DATA, SCN_READ, SECTION_COUNT_AT, SECTION_LEN,
-    SUBSYSTEM_EFI_APPLICATION,
+    SUBSYSTEM_EFI_APPLICATION, SYMBOLS_AT,
 };
 use super::read::{HEAD_LEN, Pe, PeError, PeLimits};
 use super::sbat;
@@ -101,7 +101,7 @@ pub fn assemble(stub: &[u8], sections: &Sections<'_>, contents: &dyn Contents) -
         return Err(UkiError::Machine { kernel: kernel.machine, stub: pe.machine });
     }
 
-    let mut image = Image::new(stub.to_vec(), pe);
+    let mut image = Image::new(without_symbols(stub, &pe), pe);
     image.sbat(&kernel, sections.linux, contents)?;
     if kernel.dll_characteristics & NX_COMPAT == 0 {
         // Firmware that enforces W^X trusts the flag for the whole image, and the kernel runs inside of it.
@@ -145,6 +145,21 @@ fn check_stub(stub: &[u8]) -> Result<Pe, UkiError> {
         return Err(UkiError::NotAStub("one of its sections lies in its headers"));
     }
     Ok(pe)
+}
+
+/// The stub up to the end of its last section. Some are built with a symbol table behind it, which nobody reads at boot:
+/// between sections it would be a gap, and tools disagree about what a signature covers then.
+fn without_symbols(stub: &[u8], pe: &Pe) -> Vec<u8> {
+    let used = pe.sections.iter().map(|section| u64::from(section.raw_at) + u64::from(section.raw_len)).max();
+    let end =
+        used.unwrap_or_default().max((pe.sections_at + pe.sections.len() * SECTION_LEN) as u64) as usize;
+    let mut stub = stub.to_vec();
+    if end < stub.len() {
+        stub.truncate(end);
+        let at = pe.header_at + SYMBOLS_AT;
+        stub[at..at + 8].fill(0);
+    }
+    stub
 }
 
 /// The image while it grows: `stub` holds the stub with its headers, changed in place; what is added lies behind it.

@@ -80,6 +80,7 @@ targets! {
     relations "../../fuzz_targets/relations.rs"
     release "../../fuzz_targets/release.rs"
     shell "../../fuzz_targets/shell.rs"
+    sign "../../fuzz_targets/sign.rs"
     slim "../../fuzz_targets/slim.rs"
     solve "../../fuzz_targets/solve.rs"
     store_database "../../fuzz_targets/store_database.rs"

@@ -11,6 +11,7 @@ mod cli;
 mod common;
 mod debian;
 mod image;
+mod install_bootspec;
 mod kernels;
 mod lock_life;
 mod mkfs;

@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
 /// The program in a folder, with the tests' cache of downloads.
-fn pintle(folder: &Path) -> Command {
+pub(crate) fn pintle(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pintle"));
     command.env("PINTLE_CACHE_DIR", cache()).env("NO_COLOR", "1").current_dir(folder);
     command
@@ -152,7 +152,7 @@ fn nix_itself_finds_nothing_wrong_in_the_image() {
 }
 
 /// Boots with `arguments` until one of the fixture's services speaks; what the console said.
-fn boot(folder: &Path, arguments: &[&str]) -> String {
+pub(crate) fn boot(folder: &Path, arguments: &[&str]) -> String {
     let _turn = Gate::enter();
     let mut run = pintle(folder);
     run.args(["run", "--cpus", "1", "--memory", "256M", "--console", "show", "--timeout", "600"]);

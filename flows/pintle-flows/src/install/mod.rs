@@ -103,6 +103,14 @@ pub struct Installed {
 /// systemd-boot has some 100 kB.
 const LOADER_MAX: u64 = 16 << 20;
 
+/// Is there where UEFI started the machine.
+const FIRMWARE: &str = "/sys/firmware/efi";
+
+fn is_there(path: &Path) -> Result<bool, InstallError> {
+    let read = |source| InstallError::Read { path: path.display().to_string(), source };
+    pintle_world::files::is_there(path).map_err(read)
+}
+
 /// Brings the partition to what the profile and the request say.
 ///
 /// # Errors
@@ -124,14 +132,20 @@ pub fn install(
     let arch = arch_of(&toplevel, &document)?;
 
     let profile = profile::read(&system, request.profile)?;
+    let by_bios = system.root() == Path::new("/") && !is_there(Path::new(FIRMWARE))?;
     let mut wanted = Wanted { arch, ..Wanted::default() };
     let mut warnings = profile.broken;
+    if by_bios {
+        warnings.push(
+            "this machine was started by BIOS, which does not look at an EFI system partition".to_owned(),
+        );
+    }
     let mut generations = Vec::new();
     for (number, toplevel) in profile.generations {
         match system::bootspec(&system, &toplevel) {
             Ok(document) => generations.push(Generation { number, toplevel, document }),
             Err(error) => {
-                warnings.push(format!("generation {number} gets no entry: {}", chain(&error)));
+                warnings.push(format!("generation {number} keeps the entries it has: {}", chain(&error)));
                 wanted.keep.insert(number);
             }
         }
@@ -203,10 +217,9 @@ fn entries(
             }
             Err(fault) => {
                 let number = start.number.map_or("the system".to_owned(), |n| format!("generation {n}"));
-                warnings.push(format!("{number} ({}) gets no entry: {}", title(start), chain(&fault)));
-                if !fault.forbids_entry() {
-                    wanted.keep.extend(start.number);
-                }
+                let gets = if fault.forbids_entry() { "gets no entry" } else { "keeps the entry it has" };
+                warnings.push(format!("{number} ({}) {gets}: {}", title(start), chain(&fault)));
+                wanted.keep.extend(start.number.filter(|_| !fault.forbids_entry()));
             }
         }
     }

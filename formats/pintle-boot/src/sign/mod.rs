@@ -11,7 +11,16 @@ mod key;
 pub use error::{KeyError, SignError};
 pub use key::Signer;
 
-use pintle_model::{Blob, Contents};
+use pintle_model::{Blob, Contents, Digest};
+
+/// The Authenticode digest of an image without signature: what a signature is about, and what firmware's lists of
+/// allowed and forbidden images hold (UEFI 2.10, 32.4.1).
+///
+/// # Errors
+/// [`SignError`].
+pub fn authenticode_digest(image: &Blob, contents: &dyn Contents) -> Result<Digest, SignError> {
+    image::Unsigned::read(image, contents)?.digest(contents)
+}
 
 impl Signer {
     /// `image` with a signature behind it.

@@ -245,8 +245,8 @@ fn with_references(path: &str, present: &Present) -> Vec<String> {
 /// every entry that begins like it. Without a default any may be it.
 fn old_default(present: &Present) -> BTreeSet<String> {
     let text = present.texts.get(names::CONF).map(|text| String::from_utf8_lossy(text)).unwrap_or_default();
-    let line = text.lines().filter_map(|line| line.trim().split_once([' ', '\t']));
-    let default = line.filter(|(key, _)| *key == "default").last().map(|(_, value)| value.trim().to_owned());
+    let mut lines = text.lines().filter_map(|line| line.trim().split_once([' ', '\t']));
+    let default = lines.rfind(|(key, _)| *key == "default").map(|(_, value)| value.trim().to_owned());
     let entries = present.files.keys().filter(|path| names::is_entry(path));
     let means = |path: &&String| {
         let name = names::split(path).1;

@@ -333,7 +333,7 @@ pub(crate) struct Closure {
 /// What can be done with binary caches.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Cache {
-    /// Write a closure into a binary cache, from which any Nix can take it
+    /// Write a closure or a system of packages into a binary cache, from which any Nix can take it
     Push(CachePush),
 }
 
@@ -350,10 +350,18 @@ pub(crate) enum CacheCompression {
 
 #[derive(Debug, Args)]
 pub(crate) struct CachePush {
-    /// Folder of the cache; made where there is none
-    pub(crate) folder: PathBuf,
+    /// The cache: a folder, made where there is none, or a bucket (`s3://BUCKET/FOLDER?region=…&endpoint=…&profile=…`)
+    pub(crate) place: String,
+    #[arg(help = DEFINITION_HELP, conflicts_with = "nix")]
+    pub(crate) definition: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) closure: Closure,
+    /// Lock file of the definition; next to it unless given
+    #[arg(long)]
+    pub(crate) lock_file: Option<PathBuf>,
+    /// Fail if pintle.lock is missing or does not answer the definition
+    #[arg(long)]
+    pub(crate) locked: bool,
     /// File with the secret key that signs, as `nix key generate-secret` makes it
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,

@@ -10,6 +10,7 @@ mod into_pack;
 pub mod mkfs;
 pub mod outputs;
 pub mod pin;
+pub mod publish;
 pub mod recipe;
 pub mod remote;
 pub mod run;

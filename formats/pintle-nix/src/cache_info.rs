@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 
 /// The file's name in a cache.
 pub const FILE_NAME: &str = "nix-cache-info";
+/// Its media type, where one is kept; Nix's own.
+pub const TYPE: &str = "text/x-nix-cache-info";
 /// What reading accepts: such files have three lines.
 pub const SIZE: Limit = Limit::new(64 << 10, "bytes in nix-cache-info");
 

@@ -11,6 +11,8 @@ use std::str::FromStr;
 
 /// What reading accepts: a system's toplevel has some thousand references of 60 bytes.
 pub const SIZE: Limit = Limit::new(4 << 20, "bytes in one narinfo file");
+/// Its media type, where one is kept; Nix's own.
+pub const TYPE: &str = "text/x-nix-narinfo";
 
 /// What a binary cache says of one path: the facts, and where and how its archive is kept.
 ///

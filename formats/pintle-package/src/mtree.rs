@@ -13,6 +13,8 @@ use std::io;
 pub fn listing(tree: &Tree, contents: &dyn Contents) -> io::Result<String> {
     let mut out = String::from("#mtree\n");
     let mut digests: BTreeMap<InodeId, Digest> = BTreeMap::new();
+    let links = tree.link_counts();
+    let mut numbers: BTreeMap<InodeId, usize> = BTreeMap::new();
     for entry in tree.walk() {
         let path = entry.path.as_bytes();
         let path = path.strip_prefix(b"/").unwrap_or(path);
@@ -32,13 +34,20 @@ pub fn listing(tree: &Tree, contents: &dyn Contents) -> io::Result<String> {
             Kind::CharDevice { major, minor } => format!("char device=linux,{major},{minor}"),
             Kind::BlockDevice { major, minor } => format!("block device=linux,{major},{minor}"),
             Kind::Fifo => "fifo".to_owned(),
-            // No file of an archive: it belongs to the program that listens.
-            Kind::Socket => continue,
+            Kind::Socket => "socket".to_owned(),
         };
         let (mode, uid, gid, time) = (attrs.mode, attrs.uid, attrs.gid, attrs.mtime);
         let (secs, nanos) = (time.secs, time.nanos);
-        writeln!(out, "{name} mode={mode:04o} uid={uid} gid={gid} time={secs}.{nanos} type={kind}")
+        write!(out, "{name} mode={mode:04o} uid={uid} gid={gid} time={secs}.{nanos} type={kind}")
             .expect("invariant: a String takes every write");
+        let names = links[entry.id.index()];
+        if names > 1 && !matches!(entry.inode.kind, Kind::Directory(_)) {
+            // Names of one file have one number, in the order in which the first of them comes.
+            let next = numbers.len() + 1;
+            let number = *numbers.entry(entry.id).or_insert(next);
+            write!(out, " nlink={names} inode={number}").expect("invariant: a String takes every write");
+        }
+        out.push('\n');
         for (key, value) in &entry.inode.xattrs {
             // There is no keyword for them; readers skip comments.
             writeln!(out, "# xattr {name} {}={}", escaped(key), escaped(value))
@@ -97,13 +106,18 @@ mod tests {
         tree.inode_mut(id).xattrs.insert((*b"user.a").into(), (*b"\x01b").into());
         tree.add(&TreePath::literal("sh"), Kind::Symlink((*b"bin/sh").into()), Attrs::root(0o777), by)
             .unwrap();
-        insta::assert_snapshot!(listing(&tree, &NoContents).unwrap(), @r#"
+        tree.link(&TreePath::literal("xping"), id).unwrap();
+        tree.add(&TreePath::literal("log"), Kind::Socket, Attrs::root(0o600), by).unwrap();
+        insta::assert_snapshot!(listing(&tree, &NoContents).unwrap(), @r"
         #mtree
         . mode=0755 uid=0 gid=0 time=0.0 type=dir
         ./bin mode=0755 uid=0 gid=0 time=0.0 type=dir
-        ./bin/pi\040ng mode=4755 uid=5 gid=0 time=0.0 type=file size=1 sha256digest=2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881
+        ./bin/pi\040ng mode=4755 uid=5 gid=0 time=0.0 type=file size=1 sha256digest=2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881 nlink=2 inode=1
         # xattr ./bin/pi\040ng user.a=\001b
+        ./log mode=0600 uid=0 gid=0 time=0.0 type=socket
         ./sh mode=0777 uid=0 gid=0 time=0.0 type=link link=bin/sh
-        "#);
+        ./xping mode=4755 uid=5 gid=0 time=0.0 type=file size=1 sha256digest=2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881 nlink=2 inode=1
+        # xattr ./xping user.a=\001b
+        ");
     }
 }

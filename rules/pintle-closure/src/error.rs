@@ -37,6 +37,33 @@ pub enum ClosureError {
     /// The store's database.
     #[error("the store's database cannot be made")]
     Database(#[source] pintle_nix::database::WriteError),
+    /// A tree that no archive of Nix can hold.
+    #[error("{path} cannot be packed")]
+    Pack {
+        /// What it was to become.
+        path: String,
+        /// Why.
+        #[source]
+        source: pintle_nix::nar::WriteError,
+    },
+    /// A name that no store path has.
+    #[error("nothing can be published as `{name}`; change `name` or `version` of the system")]
+    Name {
+        /// What it was to become.
+        name: String,
+        /// Why not.
+        #[source]
+        source: BadStorePath,
+    },
+    /// Its attributes.
+    #[error("the attributes of {name} cannot be listed")]
+    Listing {
+        /// What it was to be called.
+        name: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// The bootspec.
     #[error("{toplevel} does not say how it starts")]
     Bootspec {

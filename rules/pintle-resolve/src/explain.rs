@@ -7,7 +7,7 @@ use crate::universe::PackageId;
 use crate::view::View;
 use pintle_package::control::relations::{Group, Relation};
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// How many alternatives are tried before the explanation gives up on naming one cause.
 const MAX_PROBES: usize = 500;
@@ -72,7 +72,7 @@ pub enum Alternative {
         /// Name and version.
         package: String,
         /// Why.
-        cause: Rc<Cause>,
+        cause: Arc<Cause>,
     },
 }
 
@@ -128,7 +128,7 @@ enum Source<'a> {
 #[derive(Clone)]
 enum Ban<'a> {
     Enemy { by: PackageId, own: bool, field: &'static str, relation: Relation<'a> },
-    Fails(Rc<Cause>),
+    Fails(Arc<Cause>),
 }
 
 impl<'a> State<'_, '_, 'a> {
@@ -183,7 +183,7 @@ impl<'a> State<'_, '_, 'a> {
             let candidates = self.view.candidates(*group);
             let tried = candidates.iter().map(|id| {
                 if id == chosen {
-                    Alternative::Fails { package: self.shown(*id), cause: Rc::new(cause.clone()) }
+                    Alternative::Fails { package: self.shown(*id), cause: Arc::new(cause.clone()) }
                 } else {
                     self.alternative(*id)
                 }
@@ -259,7 +259,7 @@ impl<'a> State<'_, '_, 'a> {
                 }
             }
             let (id, cause) = failed?;
-            self.banned.insert(id, Ban::Fails(Rc::new(cause)));
+            self.banned.insert(id, Ban::Fails(Arc::new(cause)));
         }
     }
 
@@ -284,7 +284,7 @@ impl<'a> State<'_, '_, 'a> {
     fn alternative(&self, id: PackageId) -> Alternative {
         let package = self.shown(id);
         match &self.banned[&id] {
-            Ban::Fails(cause) => Alternative::Fails { package, cause: Rc::clone(cause) },
+            Ban::Fails(cause) => Alternative::Fails { package, cause: Arc::clone(cause) },
             Ban::Enemy { by, own, field, relation } => Alternative::Excluded {
                 package,
                 field: format!("{field}: {relation}"),

@@ -2,6 +2,7 @@
 
 pub mod atomic;
 pub mod blob_files;
+pub mod bucket;
 pub mod cache;
 pub mod clock;
 pub mod esp;
@@ -23,6 +24,7 @@ pub mod store;
 pub mod together;
 pub mod tree_folder;
 
+pub use bucket::Bucket;
 pub use cache::Cache;
 pub use fetch::{Expected, FetchError, Fetcher, Mirror, Progress};
 pub use store::{FileSink, Pack, PackWriter, Store};

@@ -17,6 +17,7 @@ mod lock_life;
 mod mkfs;
 mod nix;
 mod outputs;
+mod publish;
 mod recipe;
 mod remote;
 mod reports;

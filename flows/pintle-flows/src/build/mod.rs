@@ -8,6 +8,7 @@ mod outputs;
 mod recipes;
 mod reports;
 mod root;
+mod rooted;
 
 pub use boot::{BootError, boot_packages};
 pub use copies::CopyError;
@@ -15,10 +16,11 @@ pub use manifest::{MANIFEST_SCHEMA, Manifest, OutputFile, Share};
 pub use outputs::Next;
 pub use recipes::{RecipeError, read as read_recipes};
 pub use reports::{ReportError, Wanted as Reports, Written};
+pub(crate) use rooted::{Publishable, publishable};
 
 use crate::definition::Definition;
 use crate::outputs::{Output, Staged, try_place};
-use crate::pin::{LockMode, PinError, Pinned, pin};
+use crate::pin::{LockMode, PinError};
 use crate::supply::Supply;
 use crate::unpack::Unpacked;
 use outputs::Wanted;
@@ -28,7 +30,8 @@ use pintle_model::{Lock, OutputFormat, Timestamp, Tree};
 use pintle_package::oci;
 use pintle_report::SizeReport;
 use pintle_world::atomic::AtomicError;
-use root::{Given, Root};
+use root::Root;
+use rooted::{Rooted, rooted};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, mpsc};
@@ -295,28 +298,8 @@ fn prepare(
 ) -> Result<Prepared, BuildError> {
     let wanted = Wanted { formats: formats(request), checksum: request.checksum };
     let system = request.definition.system();
-    let recipes = read_recipes(&request.definition.folder)?;
-
-    steps.begin("packages", tell, supply)?;
-    let Pinned { lock, text, packages, closure, change } =
-        pin(request.definition, request.lock_file, request.lock_mode, &recipes, supply)?;
-    change.into_iter().for_each(|change| tell(Event::Locked(change)));
-    let epoch = system.image.epoch.unwrap_or_else(|| crate::pin::snapshot_time(&lock));
-
-    steps.begin("tree", tell, supply)?;
+    let Rooted { lock, text, packages, epoch, root } = rooted(request, supply, tell, steps)?;
     let time = Timestamp::from_secs(epoch);
-    let given = Given {
-        definition: request.definition,
-        lock: &lock,
-        packages: &packages,
-        recipes: &recipes,
-        epoch: time,
-    };
-    let root = match (&system.source.nix, &closure) {
-        (Some(nix), Some((toplevel, paths))) => root::of_closure(nix, toplevel, paths, time, supply)?,
-        _ => root::of_packages(&given, supply)?,
-    };
-    root.report.warnings.iter().for_each(|warning| tell(Event::Note(warning.clone())));
 
     let bare = wanted.bare(system, &root.tree, epoch)?;
 

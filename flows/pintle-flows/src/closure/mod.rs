@@ -6,16 +6,12 @@ mod error;
 mod local;
 mod locate;
 mod pour;
-mod push;
 mod supply;
 mod walk;
 
 pub use error::ClosureError;
 pub use locate::{Located, locate};
 pub use pintle_closure::ClosureError as BadClosure;
-pub use pintle_nix::SecretKey;
-pub use pintle_nix::compress::Packing;
-pub use push::{PushError, PushRequest, Pushed, push};
 pub(crate) use supply::{Supplied, supply};
 
 use crate::supply::Supply;

@@ -16,7 +16,7 @@ impl<W: Write> Hashing<W> {
         self.hasher
     }
 
-    pub(super) fn into_parts(self) -> (W, Hasher) {
+    pub(crate) fn into_parts(self) -> (W, Hasher) {
         (self.out, self.hasher)
     }
 }

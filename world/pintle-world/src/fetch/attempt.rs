@@ -117,7 +117,8 @@ impl<'a> Patience<'a> {
     }
 }
 
-fn is_stall(error: &ureq::Error) -> bool {
+/// Whether it is that nothing came for too long.
+pub(crate) fn is_stall(error: &ureq::Error) -> bool {
     use ureq::Timeout as T;
     let reading = |timeout: &T| matches!(timeout, T::PerRead | T::RecvResponse | T::RecvBody);
     match error {

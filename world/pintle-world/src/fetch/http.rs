@@ -17,8 +17,17 @@ const HOST_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// How often the cancel flag is looked at.
 const WATCH: Duration = Duration::from_millis(100);
 
+/// How plain HTTP goes through a proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PlainHttp {
+    /// The request names the whole URL: what caching proxies take. For requests without a body only.
+    WholeUrl,
+    /// Through a tunnel, as HTTPS does.
+    Tunnel,
+}
+
 #[derive(Debug)]
-pub(super) struct Http {
+pub(crate) struct Http {
     direct: Agent,
     http: Agent,
     https: Agent,
@@ -28,12 +37,16 @@ pub(super) struct Http {
 }
 
 impl Http {
-    pub(super) fn new(settings: &Settings, cancel: &Arc<AtomicBool>) -> Result<Self, FetchError> {
+    pub(crate) fn new(
+        settings: &Settings,
+        cancel: &Arc<AtomicBool>,
+        plain: PlainHttp,
+    ) -> Result<Self, FetchError> {
         let roots = host_roots();
         let through = |proxy: &Option<String>| -> Result<Agent, FetchError> {
             let proxy =
                 proxy.as_deref().map(|url| Proxy::new(url).map_err(|_| bad_proxy(url))).transpose()?;
-            Ok(agent(settings, roots.clone(), proxy))
+            Ok(agent(settings, roots.clone(), proxy, plain))
         };
         let (alive, dropped) = sync_channel(0);
         let http = Self {
@@ -49,14 +62,18 @@ impl Http {
         Ok(http)
     }
 
-    /// Asks for `url` from byte `from` on. Statuses are no errors here.
-    pub(super) fn get(&self, url: &str, from: u64) -> Result<ureq::http::Response<Body>, ureq::Error> {
-        let agent = match () {
+    /// The client that goes the way to `url`. Statuses are no errors of it.
+    pub(crate) fn agent(&self, url: &str) -> &Agent {
+        match () {
             () if self.proxy.is_direct(url) => &self.direct,
             () if url.starts_with("https:") => &self.https,
             () => &self.http,
-        };
-        let request = agent.get(url);
+        }
+    }
+
+    /// Asks for `url` from byte `from` on. Statuses are no errors here.
+    pub(super) fn get(&self, url: &str, from: u64) -> Result<ureq::http::Response<Body>, ureq::Error> {
+        let request = self.agent(url).get(url);
         if from == 0 { request.call() } else { request.header("Range", format!("bytes={from}-")).call() }
     }
 }
@@ -65,7 +82,7 @@ fn bad_proxy(url: &str) -> FetchError {
     FetchError::Proxy(without_password(url))
 }
 
-fn agent(settings: &Settings, roots: RootCerts, proxy: Option<Proxy>) -> Agent {
+fn agent(settings: &Settings, roots: RootCerts, proxy: Option<Proxy>, plain: PlainHttp) -> Agent {
     let config = Agent::config_builder()
         .http_status_as_error(false)
         .proxy(proxy)
@@ -80,7 +97,7 @@ fn agent(settings: &Settings, roots: RootCerts, proxy: Option<Proxy>) -> Agent {
         .max_idle_connections(16)
         .build();
     let connector =
-        ().chain(PlainProxyConnector)
+        ().chain(PlainProxyConnector(plain))
             .chain(ConnectProxyConnector::default())
             .chain(TcpConnector::default())
             .chain(RustlsConnector::default());

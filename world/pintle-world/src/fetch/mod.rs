@@ -1,9 +1,9 @@
 //! Downloads: verified while they stream, kept by digest, resumed where they stopped.
 
-mod attempt;
+pub(crate) mod attempt;
 mod download;
 mod error;
-mod http;
+pub(crate) mod http;
 mod mirror;
 mod parallel;
 mod progress;
@@ -17,7 +17,7 @@ pub use progress::{Progress, Silent};
 pub use proxy::ProxySettings;
 
 use crate::Cache;
-use http::Http;
+use http::{Http, PlainHttp};
 use pintle_model::{Digest, Verified};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -79,7 +79,7 @@ impl Fetcher {
     /// # Errors
     /// [`FetchError::Proxy`] when a proxy setting is no URL.
     pub fn new(cache: &Cache, settings: Settings, cancel: Arc<AtomicBool>) -> Result<Self, FetchError> {
-        let http = Http::new(&settings, &cancel)?;
+        let http = Http::new(&settings, &cancel, PlainHttp::WholeUrl)?;
         Ok(Self { cache: cache.clone(), settings, http, cancel })
     }
 
@@ -123,6 +123,12 @@ impl Fetcher {
     /// [`FetchError`], of the first place when none has it.
     pub fn fetch_job(&self, job: &Job, progress: &dyn Progress) -> Result<Verified<PathBuf>, FetchError> {
         parallel::fetch_job(self, job, progress)
+    }
+
+    /// How patient it is.
+    #[must_use]
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// What makes every call end soon once it is set.

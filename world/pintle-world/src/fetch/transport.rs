@@ -1,6 +1,7 @@
 //! Plain HTTP through a proxy as RFC 9112, section 3.2.2 has it: the request names the whole URL. The HTTP client by
 //! itself asks every proxy for a tunnel, which caching proxies refuse to plain ports, and could not cache.
 
+use super::http::PlainHttp;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use ureq::http::uri::Scheme;
 use ureq::unversioned::transport::{
@@ -8,16 +9,18 @@ use ureq::unversioned::transport::{
 };
 use ureq::{Error, ProxyProtocol};
 
-/// First in the chain: connects `http://` requests to their `http://` proxy, leaves the rest to the others.
+/// First in the chain: connects `http://` requests to their `http://` proxy, leaves the rest to the others; everything
+/// where plain HTTP is to go through a tunnel.
 #[derive(Debug)]
-pub(super) struct PlainProxyConnector;
+pub(super) struct PlainProxyConnector(pub(super) PlainHttp);
 
 impl Connector<()> for PlainProxyConnector {
     type Out = Box<dyn Transport>;
 
     fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Self::Out>, Error> {
         let Some(proxy) = details.config.proxy() else { return Ok(None) };
-        if details.uri.scheme() != Some(&Scheme::HTTP) || proxy.protocol() != ProxyProtocol::Http {
+        let ours = self.0 == PlainHttp::WholeUrl && details.uri.scheme() == Some(&Scheme::HTTP);
+        if !ours || proxy.protocol() != ProxyProtocol::Http {
             return Ok(None);
         }
         let authority = details.uri.authority().ok_or_else(|| Error::BadUri(details.uri.to_string()))?;

@@ -46,6 +46,7 @@ targets! {
     ar "../../fuzz_targets/ar.rs"
     boot_trace "../../fuzz_targets/boot_trace.rs"
     bootspec "../../fuzz_targets/bootspec.rs"
+    bucket "../../fuzz_targets/bucket.rs"
     certificate "../../fuzz_targets/certificate.rs"
     changelog "../../fuzz_targets/changelog.rs"
     clearsigned "../../fuzz_targets/clearsigned.rs"

@@ -7,6 +7,7 @@ mod bad_archive;
 mod bad_input;
 mod bad_mirror;
 mod bad_place;
+mod bucket;
 mod cli;
 mod common;
 mod debian;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// The secret key of the fixture, in a file that only we may read.
-fn key(folder: &Path) -> PathBuf {
+pub(crate) fn key(folder: &Path) -> PathBuf {
     let key = folder.join("cache.sec");
     fs::write(&key, &fixture().secret_key).unwrap();
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
@@ -17,35 +17,35 @@ fn key(folder: &Path) -> PathBuf {
 }
 
 /// An empty store of Nix; Nix's stores are read-only, and this one goes nevertheless.
-struct NixStore(tempfile::TempDir);
+pub(crate) struct NixStore(tempfile::TempDir);
 
 impl NixStore {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         self.0.path()
     }
 
     /// A path in it, as this machine sees it.
-    fn physical(&self, path: &str) -> PathBuf {
+    pub(crate) fn physical(&self, path: &str) -> PathBuf {
         self.root().join(path.trim_start_matches('/'))
     }
 
-    fn nix(&self, program: &str) -> Command {
+    pub(crate) fn nix(&self, program: &str) -> Command {
         fixture().nix_on(self.root(), program)
     }
 
     /// `nix copy` of a path, with its references, from a cache.
-    fn take(&self, from: &str, path: &str, keys: &str) -> Output {
+    pub(crate) fn take(&self, from: &str, path: &str, keys: &str) -> Output {
         let to = self.root().display().to_string();
         let mut copy = self.nix("nix");
         copy.args(["copy", "--from", from, "--to", &to, "--option", "trusted-public-keys", keys]);
         finish(copy.args(["--option", "require-sigs", "true"]).arg(path))
     }
 
-    fn must_take(&self, from: &str, path: &str, keys: &str) {
+    pub(crate) fn must_take(&self, from: &str, path: &str, keys: &str) {
         let output = self.take(from, path, keys);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }

@@ -106,12 +106,18 @@ pub enum PlanError {
         needed: Size,
     },
     /// `image.size` is too small.
-    #[error("`image.size` is {size}, the image needs {needed} at least ({needed_bytes} bytes)", needed_bytes = .needed.bytes())]
+    #[error(
+        "`image.size` is {size}, the image needs {needed} at least ({needed_bytes} bytes){}",
+        most(.largest),
+        needed_bytes = .needed.bytes()
+    )]
     DiskTooSmall {
         /// As asked for.
         size: Size,
         /// What would do.
         needed: Size,
+        /// Whose files take the most of it, with their bytes.
+        largest: Vec<(String, Size)>,
     },
     /// No partition table.
     #[error("the partitions find no place")]
@@ -125,4 +131,9 @@ pub enum PlanError {
         #[source]
         source: io::Error,
     },
+}
+
+fn most(largest: &[(String, Size)]) -> String {
+    let each: Vec<String> = largest.iter().map(|(who, size)| format!("{who} ({size})")).collect();
+    if each.is_empty() { String::new() } else { format!("; most of it are the files of {}", each.join(", ")) }
 }

@@ -17,6 +17,7 @@ mod error;
 mod identity;
 mod input;
 mod kernels;
+mod largest;
 mod lint;
 mod plan;
 pub mod platform;

@@ -1,6 +1,7 @@
 use crate::additions::Additions;
 use crate::boot::{self, Efi};
 use crate::kernels;
+use crate::largest::largest;
 use crate::{Identity, Inputs, Mounting, PlanError};
 use pintle_boot::cmdline::Cmdline;
 use pintle_boot::grub::Embedded;
@@ -249,7 +250,7 @@ fn layout(inputs: Inputs<'_>, identity: &Identity, parts: Parts) -> Result<Image
     let requests = roles.iter().map(|(role, size)| request(*role, *size)).collect();
     let sectors = system.image.size.map(|size| size.round_up(ALIGN).bytes() / 512);
     let table = gpt::place(identity.of("disk"), requests, sectors)
-        .map_err(|error| no_room(error, system.image.size))?;
+        .map_err(|error| no_room(error, system.image.size, &inputs.root))?;
 
     let describe = |role| match role {
         Role::BiosBoot => "GRUB core image".to_owned(),
@@ -335,10 +336,8 @@ fn root_size(inputs: &Inputs<'_>, options: &mut ext4::Options, start: u64) -> Re
             options.size = Some(root);
             match ext4::layout(&inputs.root, options) {
                 Err(ext4::Error::TooSmall { needed, .. }) => {
-                    return Err(PlanError::DiskTooSmall {
-                        size,
-                        needed: Size(needed + around).round_up(ALIGN),
-                    });
+                    let needed = Size(needed + around).round_up(ALIGN);
+                    return Err(PlanError::DiskTooSmall { size, needed, largest: largest(&inputs.root) });
                 }
                 other => other.map_err(PlanError::RootFileSystem)?,
             };
@@ -349,10 +348,11 @@ fn root_size(inputs: &Inputs<'_>, options: &mut ext4::Options, start: u64) -> Re
     Ok(size)
 }
 
-fn no_room(error: PlaceError, size: Option<Size>) -> PlanError {
+fn no_room(error: PlaceError, size: Option<Size>, root: &Tree) -> PlanError {
     match (error, size) {
         (PlaceError::NoRoom { needed, .. }, Some(size)) => {
-            PlanError::DiskTooSmall { size, needed: Size(needed * 512).round_up(ALIGN) }
+            let needed = Size(needed * 512).round_up(ALIGN);
+            PlanError::DiskTooSmall { size, needed, largest: largest(root) }
         }
         (error, _) => PlanError::Place(error),
     }

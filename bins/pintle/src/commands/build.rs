@@ -218,6 +218,10 @@ fn closure(error: &ClosureError) -> (FailureKind, &'static str) {
             (Failed, "nix-store --repair-path PATH, or `nix-store --verify --check-contents`")
         }
         ClosureError::Keep { .. } => (Failed, "PINTLE_CACHE_DIR names another folder for the cache"),
+        ClosureError::Fetch { source: FetchError::NotFound(_), .. } => (
+            Failed,
+            "the cache knows the path but has lost its archive: name another cache that has it (`source.nix-caches`)",
+        ),
         ClosureError::Fetch { source, .. } => fetch(source),
         _ => (Failed, ""),
     }

@@ -17,7 +17,7 @@ fn the_disk_is_too_small() {
     exit 3
     made the lock: 3 packages; keep it with the definition
     error: the image cannot be laid out:
-      `image.size` is 2 MiB, the image needs 7 MiB at least (7340032 bytes)
+      `image.size` is 2 MiB, the image needs 7 MiB at least (7340032 bytes); most of it are the files of package app 1 (4.0 MiB), package base-passwd 3.6 (162 B), package base-files 13 (30 B)
     ");
 }
 

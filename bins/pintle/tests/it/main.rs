@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
 mod bad_archive;
+mod bad_cache;
 mod bad_input;
 mod bad_mirror;
 mod bad_place;

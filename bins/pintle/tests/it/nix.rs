@@ -1,7 +1,6 @@
 //! Closures of Nix: the same image whatever it is built from, booted both ways, and refused where it must be.
 
 use crate::common::{Gate, cache, finish, succeed};
-use pintle_nix::{NarInfo, SecretKey, StoreDir};
 use pintle_testkit::nix::{Fixture, fixture};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -17,12 +16,12 @@ pub(crate) fn pintle(folder: &Path) -> Command {
 }
 
 /// Generation 2 from the fixture's store, with all formats that tests look at.
-struct Built {
-    folder: PathBuf,
-    manifest: serde_json::Value,
+pub(crate) struct Built {
+    pub(crate) folder: PathBuf,
+    pub(crate) manifest: serde_json::Value,
 }
 
-fn built() -> &'static Built {
+pub(crate) fn built() -> &'static Built {
     static BUILT: OnceLock<Built> = OnceLock::new();
     BUILT.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("nix-{}", std::process::id()));
@@ -45,12 +44,12 @@ fn built() -> &'static Built {
     })
 }
 
-fn digest(manifest: &serde_json::Value) -> String {
+pub(crate) fn digest(manifest: &serde_json::Value) -> String {
     manifest["outputs"][0]["sha256"].as_str().unwrap().to_owned()
 }
 
 /// Builds generation 2 with `arguments`, in a cache of its own with the boot packages of the shared one.
-fn build_with(arguments: &[&str]) -> Output {
+pub(crate) fn build_with(arguments: &[&str]) -> Output {
     let folder = tempfile::tempdir().unwrap();
     let ours = folder.path().join("cache");
     fs::create_dir_all(&ours).unwrap();
@@ -58,12 +57,12 @@ fn build_with(arguments: &[&str]) -> Output {
         succeed(Command::new("cp").args(["-r", "--reflink=auto"]).arg(cache().join(part)).arg(&ours));
     }
     let mut command = pintle(folder.path());
-    command.env("PINTLE_CACHE_DIR", &ours);
+    command.env("PINTLE_CACHE_DIR", &ours).env("no_proxy", "127.0.0.1").env("PINTLE_STALL_SECONDS", "1");
     command.args(["--json", "build", "--no-report", "--sbom", "none"]).args(arguments);
     finish(&mut command)
 }
 
-fn image_of(output: &Output) -> String {
+pub(crate) fn image_of(output: &Output) -> String {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -267,184 +266,4 @@ fn what_is_no_closure_or_not_believed_is_refused() {
     error: `source.nix-trusted-keys` holds a key that is none
       because: a public key `fixture-1:…` must have 32 bytes in base 64 behind its name
     ");
-}
-
-/// A copy of the fixture's cache, to be damaged.
-struct Cache(tempfile::TempDir);
-
-impl Cache {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        succeed(Command::new("cp").arg("-r").arg(&fixture().cache).arg(folder.path().join("cache")));
-        Self(folder)
-    }
-
-    fn folder(&self) -> PathBuf {
-        self.0.path().join("cache")
-    }
-
-    /// Changes what the cache says of the toplevel, and signs it anew: whoever has the key may lie.
-    fn lie(&self, change: impl FnOnce(&mut NarInfo)) {
-        let store = StoreDir::default();
-        let toplevel = store.parse(&fixture().gen2).unwrap();
-        let file = self.folder().join(format!("{}.narinfo", toplevel.hash_part()));
-        let mut info = NarInfo::parse(&fs::read(&file).unwrap(), &store).unwrap();
-        change(&mut info);
-        let key = SecretKey::parse(&fixture().secret_key).unwrap();
-        info.info.signatures = [key.sign(&info.info.fingerprint())].into();
-        fs::write(file, info.render()).unwrap();
-    }
-
-    /// What is said when generation 2 is to be built from it.
-    fn refused(&self) -> String {
-        let output = build_with(&[
-            "--nix",
-            &fixture().gen2,
-            "--nix-store",
-            "/nonexistent",
-            "--nix-cache",
-            &self.folder().display().to_string(),
-            "--nix-trusted-key",
-            &fixture().public_key,
-        ]);
-        assert!(!output.status.success());
-        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-        let text = serde_json::to_string_pretty(&report["error"]).unwrap();
-        let text = text
-            .replace(&self.folder().display().to_string(), "CACHE")
-            .replace(&fixture().gen2, "GEN2")
-            .replace(&fixture().public_key, "KEY");
-        // Digests and names follow Debian's point releases.
-        format!("exit {}\n{}", output.status.code().unwrap_or(-1), digits(&text))
-    }
-}
-
-/// Hashes and sizes made the same for every release of the fixture's packages.
-fn digits(text: &str) -> String {
-    let mut out = String::new();
-    for word in text.split_inclusive(|c: char| !c.is_ascii_alphanumeric()) {
-        let (body, end) = word.split_at(word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric()).len());
-        let long = body.len() >= 32 && body.bytes().all(|b| b.is_ascii_alphanumeric());
-        let number = body.len() > 2 && body.bytes().all(|b| b.is_ascii_digit());
-        out += if long {
-            "HASH"
-        } else if number {
-            "N"
-        } else {
-            body
-        };
-        out += end;
-    }
-    out
-}
-
-#[test]
-fn caches_that_lie_are_refused() {
-    let cache = Cache::new();
-    cache.lie(|info| info.info.nar_size += 8);
-    insta::assert_snapshot!(cache.refused(), @r#"
-    exit 4
-    {
-      "details": null,
-      "hints": [],
-      "kind": "refused",
-      "messages": [
-        "CACHE gave something else than was promised",
-        "the archive of GEN2 has N bytes, where N were promised"
-      ]
-    }
-    "#);
-    let cache = Cache::new();
-    cache.lie(|info| info.info.nar_hash = pintle_model::Digest::of(b"something else"));
-    insta::assert_snapshot!(cache.refused(), @r#"
-    exit 4
-    {
-      "details": null,
-      "hints": [],
-      "kind": "refused",
-      "messages": [
-        "CACHE gave something else than was promised",
-        "the archive of GEN2 is not what was promised",
-        "sha256 is HASH, expected HASH (N bytes read)"
-      ]
-    }
-    "#);
-    let cache = Cache::new();
-    cache.lie(|info| info.file_size = info.file_size.map(|size| size + 1));
-    insta::assert_snapshot!(cache.refused(), @r#"
-    exit 4
-    {
-      "details": null,
-      "hints": [],
-      "kind": "refused",
-      "messages": [
-        "cannot fetch GEN2",
-        "CACHE/nar/HASH.nar.zst has N bytes where N were expected; the mirror may be mid-update: try later, or set another mirror"
-      ]
-    }
-    "#);
-    let cache = Cache::new();
-    let nobody = StoreDir::default().path(&format!("{}-nobody-has-it", "0".repeat(32))).unwrap();
-    cache.lie(|info| info.info.references.extend([nobody]));
-    insta::assert_snapshot!(cache.refused(), @r#"
-    exit 1
-    {
-      "details": null,
-      "hints": [
-        "build or copy it (`nix build`, `nix copy`), or name a cache that has it (`source.nix-caches`)"
-      ],
-      "kind": "failed",
-      "messages": [
-        "/nix/store/HASH-nobody-has-it is not to be had, and GEN2 refers to it; looked for in:\n  the store in /nonexistent\n  CACHE"
-      ]
-    }
-    "#);
-    // The same, and nobody vouches for it.
-    let cache = Cache::new();
-    cache.lie(|info| info.info.nar_size += 8);
-    let file = fs::read_dir(cache.folder()).unwrap().map(|entry| entry.unwrap().path());
-    for path in file.filter(|path| path.extension().is_some_and(|extension| extension == "narinfo")) {
-        let text = fs::read_to_string(&path).unwrap();
-        fs::write(
-            &path,
-            text.lines()
-                .filter(|line| !line.starts_with("Sig:"))
-                .fold(String::new(), |all, line| all + line + "\n"),
-        )
-        .unwrap();
-    }
-    insta::assert_snapshot!(cache.refused(), @r#"
-    exit 4
-    {
-      "details": null,
-      "hints": [],
-      "kind": "refused",
-      "messages": [
-        "CACHE is not believed; add the key to `source.nix-trusted-keys` if you trust whoever has it",
-        "GEN2 is not signed by a trusted key:\n  it has no signature\ntrusted are:\n  KEY"
-      ]
-    }
-    "#);
-}
-
-#[test]
-fn a_cache_that_is_cut_short_is_refused_and_goes_on_once_it_is_whole() {
-    let cache = Cache::new();
-    let nars = cache.folder().join("nar");
-    let one = fs::read_dir(&nars).unwrap().next().unwrap().unwrap().path();
-    let whole = fs::read(&one).unwrap();
-    fs::write(&one, &whole[..whole.len() / 2]).unwrap();
-    assert!(cache.refused().contains("exit 4"));
-    fs::write(&one, &whole).unwrap();
-    let output = build_with(&[
-        "--nix",
-        &fixture().gen2,
-        "--nix-store",
-        "/nonexistent",
-        "--nix-cache",
-        &cache.folder().display().to_string(),
-        "--nix-trusted-key",
-        &fixture().public_key,
-    ]);
-    assert_eq!(image_of(&output), digest(&built().manifest));
 }

@@ -266,6 +266,7 @@ fn what_cannot_be_published_is_told() {
     insta::assert_snapshot!(push(&["cache", "definition/toy.json"]), @"
     exit 3
     made the lock: 4 packages; keep it with the definition
-    error: `toy-1:2~3` has a name part with other characters than A-Z a-z 0-9 + - . _ ? =
+    error: nothing can be published as `toy-1:2~3`; change `name` or `version` of the system
+      because: `toy-1:2~3` has a name part with other characters than A-Z a-z 0-9 + - . _ ? =
     ");
 }

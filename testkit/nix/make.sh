@@ -7,6 +7,9 @@
 # OUT/path-info.json          what `nix path-info --json` says, as the expected hashes
 # OUT/cache, OUT/cache-xz     signed binary caches (zstd with listings, xz); OUT/cache.pub, OUT/cache.sec: their keys
 # OUT/gen1, OUT/gen2          path of each toplevel; OUT/gen*.boot.json: its boot.json
+# OUT/root-more               a store with two further systems: OUT/with-nix has Nix among its programs, OUT/secrets a
+#                             program that adds secrets to its initrd
+# OUT/in                      what system.nix is made of
 # OUT/nix, OUT/conf           Nix itself, to be run by its own dynamic linker, and its settings
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -14,7 +17,8 @@ out=$(realpath -m "${1:?usage: $0 OUT}")
 suite=trixie
 [ "$(dpkg --print-architecture)" = amd64 ] || { echo "the toy system is made of amd64 packages" >&2; exit 1; }
 work=$out/work
-mkdir -p "$work"/apt/{lists,archives}/partial "$work/in/seed/bin" "$out/nix" "$out/conf"
+in=$out/in
+mkdir -p "$work"/apt/{lists,archives}/partial "$in/seed/bin" "$in/nix-bin" "$out/nix" "$out/conf"
 step() { printf '[%4ss] %s\n' $SECONDS "$*" >&2; }
 
 # 1. A private apt: own sources, own (empty) status file. The mirror is the one this machine uses for its own release.
@@ -56,23 +60,29 @@ nix() { # nix PROGRAM ARGUMENTS: on the store in $store; all state stays in OUT
 }
 
 # 3. What system.nix is made of, under names without versions.
-for package in busybox-static runit libc6; do cp "$work"/apt/"${package}"_*.deb "$work/in/$package.deb"; done
-cp "$work"/apt/linux-image-*.deb "$work/in/linux.deb"
+for package in busybox-static runit libc6; do cp "$work"/apt/"${package}"_*.deb "$in/$package.deb"; done
+cp "$work"/apt/linux-image-*.deb "$in/linux.deb"
+# Nix with the libraries that it needs, by the word of its own dynamic linker.
+cp "$out/nix/usr/bin/nix" "$lib/ld-linux-x86-64.so.2" "$in/nix-bin/"
+"$lib/ld-linux-x86-64.so.2" --library-path "$lib" --list "$out/nix/usr/bin/nix" |
+  sed -n 's/.* => \(.*\) (0x.*/\1/p' | while read -r file; do cp -L "$file" "$in/nix-bin/"; done
 # Its name must start with busybox: Nix passes a builder's base name as argv[0].
-dpkg-deb --fsys-tarfile "$work/in/busybox-static.deb" | tar -xO ./usr/bin/busybox > "$work/in/seed/bin/busybox"
-chmod 755 "$work/in/seed/bin/busybox"
+dpkg-deb --fsys-tarfile "$in/busybox-static.deb" | tar -xO ./usr/bin/busybox > "$in/seed/bin/busybox"
+chmod 755 "$in/seed/bin/busybox"
 
-# 4. Both generations, built in Nix's sandbox.
-for generation in gen1 gen2; do
+# 4. All systems, built in Nix's sandbox.
+for generation in gen1 gen2 with-nix secrets; do
   step "$generation"
   # Without build-hook: Nix would start /proc/self/exe for it, which is the dynamic linker here.
-  nix nix-build --quiet --option build-hook '' --no-out-link --arg debs "$work/in" -A $generation "$here/system.nix" > "$out/$generation"
+  nix nix-build --quiet --option build-hook '' --no-out-link --arg debs "$in" -A $generation "$here/system.nix" > "$out/$generation"
 done
 toplevels=("$(cat "$out/gen1")" "$(cat "$out/gen2")")
+more=("$(cat "$out/with-nix")" "$(cat "$out/secrets")")
 
 # 5. A store of its own, caches, texts.
 step "copies"
 nix nix copy --quiet --no-check-sigs --to "$out/root" "${toplevels[@]}"
+nix nix copy --quiet --no-check-sigs --to "$out/root-more" "${more[@]}"
 nix nix key generate-secret --key-name fixture-1 > "$out/cache.sec"
 nix nix key convert-secret-to-public < "$out/cache.sec" > "$out/cache.pub"
 nix nix copy --quiet --to "file://$out/cache?compression=zstd&write-nar-listing=true&secret-key=$out/cache.sec" "${toplevels[@]}"

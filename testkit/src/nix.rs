@@ -24,6 +24,14 @@ pub struct Fixture {
     pub public_key: String,
     /// Its secret half.
     pub secret_key: String,
+    /// A folder with a further store, of [`Self::with_nix`] and [`Self::secrets`].
+    pub root_more: PathBuf,
+    /// A system with `nix` and `nix-store` among its programs.
+    pub with_nix: String,
+    /// A system with a program that adds to its initrd what `secret-of-this-machine`, a program in `PATH`, says.
+    pub secrets: String,
+    /// What `testkit/nix/system.nix` is made of.
+    pub sources: PathBuf,
     /// Toplevel of generation 1, `/nix/store/…-nixos-system-toy-26.05.1`.
     pub gen1: String,
     /// Toplevel of generation 2: one service changed, one new, one specialisation.
@@ -98,6 +106,10 @@ impl Fixture {
             cache_xz: folder.join("cache-xz"),
             public_key: text("cache.pub"),
             secret_key: text("cache.sec"),
+            root_more: folder.join("root-more"),
+            with_nix: text("with-nix"),
+            secrets: text("secrets"),
+            sources: folder.join("in"),
             gen1: text("gen1"),
             gen2: text("gen2"),
             registration: text("registration") + "\n",

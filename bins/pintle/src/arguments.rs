@@ -325,9 +325,17 @@ pub(crate) struct Closure {
     /// Public key of those who may have filled the caches, or a file with it; may be repeated
     #[arg(long, value_name = "KEY")]
     pub(crate) nix_trusted_key: Vec<String>,
+    /// Folder with the boot loaders (lib/systemd/boot/efi, lib/grub/i386-pc) in place of Debian's packages, as packages of
+    /// nixpkgs are; may be repeated
+    #[arg(long, value_name = "DIR")]
+    pub(crate) nix_boot_files: Vec<PathBuf>,
     /// Build without the secrets that the boot loader should add to the initrd
     #[arg(long)]
     pub(crate) omit_initrd_secrets: bool,
+    /// Add the secrets of this machine to the initrd, by running the system's own program here: whoever has the image has
+    /// them
+    #[arg(long, conflicts_with = "omit_initrd_secrets")]
+    pub(crate) run_initrd_secrets: bool,
 }
 
 /// What can be done with binary caches.

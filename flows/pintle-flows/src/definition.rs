@@ -1,5 +1,6 @@
 //! Read a definition: a `system.toml` with its modules and imports, or an evaluated document.
 
+use crate::closure::Ways;
 use pintle_definition::{
     DocumentError, Evaluation, FileKind, Files, FilesError, Problems, Reference, evaluate, evaluate_document,
 };
@@ -225,11 +226,12 @@ pub fn load(path: &Path, standard_input: &mut dyn std::io::Read) -> Result<Defin
     Ok(Definition { lock_file: Some(folder.join(lock_name)), folder, evaluated })
 }
 
-/// The definition of a closure by itself, as if a file said nothing but `source.nix`. It is seen from the current folder.
+/// The definition of a closure by itself, as if a file said nothing but `source.nix` and how the disk starts. It is seen
+/// from the current folder.
 ///
 /// # Errors
 /// [`DefinitionError::Document`].
-pub fn of_closure(nix: &Nix, name: &str, version: &str) -> Result<Definition, DefinitionError> {
+pub fn of_closure(nix: &Nix, name: &str, version: &str, ways: Ways) -> Result<Definition, DefinitionError> {
     let suite = |name: &str| serde_json::json!({ "name": name, "components": ["main"] });
     let suites = ["trixie", "trixie-updates", "trixie-security"].map(suite);
     let document = serde_json::json!({
@@ -238,6 +240,7 @@ pub fn of_closure(nix: &Nix, name: &str, version: &str) -> Result<Definition, De
         "version": version,
         // What starts it comes from there.
         "source": { "debian": { "suites": suites }, "nix": nix },
+        "image": { "bios": ways.bios, "uefi": ways.uefi },
     });
     let system = Box::new(evaluate_document("the command line", document.to_string().as_bytes())?);
     Ok(Definition { folder: PathBuf::from("."), lock_file: None, evaluated: Evaluated::Document(system) })

@@ -24,6 +24,10 @@ pub struct Nix {
     /// Name of the root file system, by which the system finds it; none: `nixos`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+    /// Folders with the boot loaders, in place of Debian's packages: `lib/systemd/boot/efi` and `lib/grub/i386-pc`, as
+    /// packages of systemd and GRUB have them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub boot_files: Vec<String>,
     /// What becomes of secrets that the boot loader is to add to the initrd.
     #[serde(default, skip_serializing_if = "InitrdSecrets::is_default")]
     pub initrd_secrets: InitrdSecrets,
@@ -47,6 +51,8 @@ pub enum InitrdSecrets {
     Refuse,
     /// The initrd stays without them, and the system starts without them or not at all.
     Omit,
+    /// The program is run on the machine that builds, on a copy of the initrd: the image then holds the secrets.
+    Run,
 }
 
 impl InitrdSecrets {
@@ -63,6 +69,10 @@ impl InitrdSecrets {
 pub struct LockedClosure {
     /// Store path of the toplevel.
     pub system: String,
+    /// Digest of the boot loaders, where they come from folders: of each file's name, its length and its bytes, in the
+    /// order of names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot_files: Option<Digest>,
     /// Its paths and all that they refer to, sorted by path.
     #[serde(default, rename = "path")]
     pub paths: Vec<LockedPath>,

@@ -4,7 +4,7 @@ use crate::ClosureError;
 use crate::assemble::Input;
 use pintle_boot::bootspec::{Boot, BootPath, Bootspec, Limits, TreeToplevel};
 use pintle_boot::uki::{HEAD_LEN, LinuxHeader};
-use pintle_model::{Blob, Contents, InitrdSecrets, Kind, Tree, TreePath};
+use pintle_model::{Attrs, Blob, Contents, InitrdSecrets, Kind, Origin, Timestamp, Tree, TreePath};
 use pintle_nix::StorePath;
 
 /// An os-release file has some hundred bytes.
@@ -30,6 +30,32 @@ pub struct Entry {
     pub cmdline: String,
     /// Its os-release file, with the title as its name.
     pub os_release: Vec<u8>,
+    /// The program that adds secrets to its initrd, where it is to be run: its path, and its file.
+    pub secrets: Option<(String, File)>,
+}
+
+impl Entry {
+    /// Puts `initrd`, the one that the secrets were added to, in the place of the one in the store, below `/boot` of `tree`
+    /// where only root can read it.
+    ///
+    /// # Errors
+    /// [`ClosureError::Tree`], where something is there already.
+    pub fn put_initrd(
+        &mut self,
+        tree: &mut Tree,
+        initrd: Vec<u8>,
+        time: Timestamp,
+    ) -> Result<(), ClosureError> {
+        let name = if self.name.is_empty() { String::new() } else { format!("-{}", self.name) };
+        let path = TreePath::new(format!("boot/initrd-with-secrets{name}"))?;
+        let origin = tree.origin(Origin::Generated("initrd secrets".to_owned()));
+        let attrs = |mode| Attrs { mtime: time, ..Attrs::root(mode) };
+        tree.ensure_directory(&TreePath::literal("boot"), attrs(0o755), origin)?;
+        let blob = Blob::inline(initrd);
+        tree.add(&path, Kind::File(blob.clone()), attrs(0o600), origin)?;
+        self.initrd = Some((path, blob));
+        Ok(())
+    }
 }
 
 /// What `toplevel` says of how it starts.
@@ -123,11 +149,18 @@ impl Reader<'_> {
     fn entry(&mut self, name: String, boot: &Boot) -> Result<Entry, ClosureError> {
         let title = if name.is_empty() { boot.label.clone() } else { format!("{} ({name})", boot.label) };
         if boot.initrd_secrets.is_some() {
-            if self.secrets == InitrdSecrets::Refuse {
-                return Err(ClosureError::Secrets { toplevel: self.toplevel.clone() });
+            match self.secrets {
+                InitrdSecrets::Refuse => {
+                    return Err(ClosureError::Secrets { toplevel: self.toplevel.clone() });
+                }
+                InitrdSecrets::Omit => self.without.push(title.clone()),
+                InitrdSecrets::Run => {}
             }
-            self.without.push(title.clone());
         }
+        let program = boot.initrd_secrets.as_ref().filter(|_| self.secrets == InitrdSecrets::Run);
+        let secrets = program
+            .map(|path| Ok::<_, ClosureError>((path.to_string(), self.file(path, "initrdSecrets")?)))
+            .transpose()?;
         let kernel = self.file(&boot.kernel, "kernel")?;
         let initrd = boot.initrd.as_ref().map(|path| self.file(path, "initrd")).transpose()?;
         if self.tree.find(boot.init.as_str()).is_none() {
@@ -140,7 +173,7 @@ impl Reader<'_> {
             .to_string();
         let release = self.release(&kernel)?;
         let os_release = self.os_release(&boot.toplevel, &title)?;
-        Ok(Entry { name, title, release, kernel, initrd, cmdline, os_release })
+        Ok(Entry { name, title, release, kernel, initrd, cmdline, os_release, secrets })
     }
 
     fn missing(&self, path: &BootPath, what: &'static str) -> ClosureError {

@@ -90,7 +90,7 @@ pub enum ClosureError {
         toplevel: StorePath,
         /// The path.
         path: String,
-        /// `kernel`, `initrd`, `init`.
+        /// `kernel`, `initrd`, `init`, `initrdSecrets`.
         what: &'static str,
     },
     /// The kernel.
@@ -114,8 +114,8 @@ pub enum ClosureError {
     /// Secrets.
     #[error(
         "{toplevel} adds secrets of the machine to its initrd (`boot.initrd.secrets`): whoever has the image would have \
-         them. Take them out of the NixOS configuration, or leave them out of the image with \
-         `source.nix-initrd-secrets = \"omit\"`"
+         them. Take them out of the NixOS configuration, leave them out of the image with \
+         `source.nix-initrd-secrets = \"omit\"`, or, if those of this machine are to be in it, say `\"run\"`"
     )]
     Secrets {
         /// The system.

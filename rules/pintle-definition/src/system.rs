@@ -115,6 +115,7 @@ impl Root<'_> {
             nix_caches: Vec<String>,
             nix_trusted_keys: Vec<String>,
             nix_label: Option<String>,
+            nix_boot_files: Vec<String>,
             nix_initrd_secrets: InitrdSecrets,
         }
         let written: Written = self.field("source")?;
@@ -125,6 +126,7 @@ impl Root<'_> {
             caches: written.nix_caches,
             trusted_keys: written.nix_trusted_keys,
             label: written.nix_label,
+            boot_files: written.nix_boot_files,
             initrd_secrets: written.nix_initrd_secrets,
         }))
     }

@@ -28,6 +28,8 @@ pub struct ClosureDiff {
     pub added: usize,
     /// How many are gone.
     pub removed: usize,
+    /// The boot loaders that folders give are others.
+    pub boot_files: bool,
 }
 
 impl ClosureDiff {
@@ -44,6 +46,8 @@ impl ClosureDiff {
             after: new.map(|closure| closure.system.clone()),
             added: after.difference(&before).count(),
             removed: before.difference(&after).count(),
+            boot_files: old.and_then(|closure| closure.boot_files)
+                != new.and_then(|closure| closure.boot_files),
         })
     }
 }
@@ -103,14 +107,19 @@ impl fmt::Display for LockDiff {
                 (None, None) => {}
             }
         }
-        if let Some(ClosureDiff { before, after, added, removed }) = &self.closure {
+        if let Some(ClosureDiff { before, after, added, removed, boot_files }) = &self.closure {
             let shown = |system: &Option<String>| system.clone().unwrap_or_else(|| "none".to_owned());
-            writeln!(
-                f,
-                "  closure {} -> {} (+{added}, -{removed} store paths)",
-                shown(before),
-                shown(after)
-            )?;
+            if before != after || added + removed > 0 {
+                writeln!(
+                    f,
+                    "  closure {} -> {} (+{added}, -{removed} store paths)",
+                    shown(before),
+                    shown(after)
+                )?;
+            }
+            if *boot_files {
+                writeln!(f, "  boot loaders of `source.nix-boot-files`: others")?;
+            }
         }
         for (before, after) in &self.changed {
             write!(f, "  {} {}", after.name, before.version)?;

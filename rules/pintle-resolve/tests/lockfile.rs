@@ -58,6 +58,7 @@ fn closure() -> LockedClosure {
     let system = path("b", "nixos-system-toy-26.05");
     LockedClosure {
         system: system.clone(),
+        boot_files: Some(Digest::of(b"loaders")),
         paths: vec![
             own(glibc.clone(), vec![], Some("fixed:r:sha256:abc")),
             own(system.clone(), vec![base(glibc), base(system)], None),

@@ -13,6 +13,7 @@ pub mod initrd_secrets;
 pub mod kept;
 pub mod namespace;
 pub mod probe;
+pub mod program;
 pub mod qemu;
 pub mod remote_shell;
 pub mod rooted;

@@ -5,7 +5,7 @@ use super::check::explain_definition;
 use crate::arguments::{Closure, Run};
 use crate::environment::Outside;
 use crate::report::{Failure, FailureKind, Reporter};
-use pintle_flows::closure::locate;
+use pintle_flows::closure::{locate, ways};
 use pintle_flows::definition::{Definition, name_of, of_closure};
 use pintle_flows::run::{Direct, DirectError, DirectRequest};
 use pintle_model::{InitrdSecrets, Nix, Size};
@@ -16,7 +16,8 @@ pub(crate) fn definition(arguments: &Closure) -> Result<Option<Definition>, Fail
     let Some(nix) = source(arguments, arguments.nix.as_deref())? else { return Ok(None) };
     let located = locate(&nix.system, Path::new(".")).map_err(|error| explain_pin(error.into()))?;
     let (name, version) = name_of(located.toplevel.name());
-    of_closure(&nix, &name, &version).map(Some).map_err(explain_definition)
+    let ways = ways(&nix).map_err(|error| explain_pin(error.into()))?;
+    of_closure(&nix, &name, &version, ways).map(Some).map_err(explain_definition)
 }
 
 /// What the arguments say of a closure.
@@ -24,13 +25,18 @@ pub(crate) fn source(arguments: &Closure, system: Option<&Path>) -> Result<Optio
     let text = |path: &PathBuf| path.display().to_string();
     let Some(system) = system else {
         let more = !arguments.nix_cache.is_empty() || arguments.nix_store.is_some();
-        if more || arguments.omit_initrd_secrets || !arguments.nix_trusted_key.is_empty() {
+        let more = more || arguments.omit_initrd_secrets || arguments.run_initrd_secrets;
+        if more || !arguments.nix_trusted_key.is_empty() || !arguments.nix_boot_files.is_empty() {
             let message = "the options `--nix-…` say where a closure is, and none is named";
             return Err(Failure::new(FailureKind::Usage, message).hint("pintle build --nix ./result …"));
         }
         return Ok(None);
     };
-    let omit = arguments.omit_initrd_secrets;
+    let initrd_secrets = match (arguments.omit_initrd_secrets, arguments.run_initrd_secrets) {
+        (true, _) => InitrdSecrets::Omit,
+        (false, true) => InitrdSecrets::Run,
+        (false, false) => InitrdSecrets::Refuse,
+    };
     Ok(Some(Nix {
         system: system.display().to_string(),
         store: arguments.nix_store.as_ref().map(text),
@@ -38,7 +44,8 @@ pub(crate) fn source(arguments: &Closure, system: Option<&Path>) -> Result<Optio
         caches: arguments.nix_cache.iter().map(cache).collect(),
         trusted_keys: arguments.nix_trusted_key.iter().map(|key| read_key(key)).collect::<Result<_, _>>()?,
         label: None,
-        initrd_secrets: if omit { InitrdSecrets::Omit } else { InitrdSecrets::Refuse },
+        boot_files: arguments.nix_boot_files.iter().map(text).collect(),
+        initrd_secrets,
     }))
 }
 

@@ -48,6 +48,7 @@ fn explain_remote(error: RemoteError) -> Failure {
     let (builder, trouble) = match error {
         RemoteError::Build(error) => return explain(error),
         RemoteError::Output(error) => return explain(error.into()),
+        RemoteError::BootFiles | RemoteError::Secrets => return Failure::new(FailureKind::Usage, error),
         RemoteError::Format | RemoteError::Closure => {
             let hint = "ask for `tar`, which holds all of it, or build it here: --builder here";
             return Failure::new(FailureKind::Usage, error).hint(hint);

@@ -1,6 +1,7 @@
 //! What starts the system: kernel, initrd, and the files of the boot packages.
 
 use super::root;
+use crate::closure::BootFolders;
 use crate::supply::Supply;
 use crate::unpack::Unpacked;
 use pintle_assemble::initrd::{self, InitrdError, InitrdOptions, Root};
@@ -14,11 +15,12 @@ use pintle_world::kept;
 use std::collections::BTreeMap;
 use std::io;
 
-/// Packages whose files enter the boot chain, locked with the role `boot`.
+/// Packages whose files enter the boot chain, locked with the role `boot`; none where folders give these files.
 #[must_use]
 pub fn boot_packages(system: &System) -> Vec<&'static str> {
     let mut packages = Vec::new();
-    if system.starts() {
+    let folders = system.source.nix.as_ref().is_some_and(|nix| !nix.boot_files.is_empty());
+    if system.starts() && !folders {
         if system.image.bios {
             packages.push("grub-pc-bin");
         }
@@ -60,6 +62,25 @@ pub enum BootError {
     Keep(#[from] AtomicError),
 }
 
+/// Where the files of boot loaders come from. Both have them at the same places.
+#[derive(Clone, Copy)]
+pub(super) enum Loaders<'a> {
+    /// Packages of the lock.
+    Packages(&'a [Unpacked]),
+    /// Folders of this machine.
+    Folders(&'a BootFolders),
+}
+
+impl Loaders<'_> {
+    /// The file at `path` below `usr/lib` of a package.
+    fn find(&self, package: &str, path: &str) -> Option<Blob> {
+        match self {
+            Self::Packages(packages) => find(packages, package, &format!("usr/lib/{path}")),
+            Self::Folders(folders) => folders.get(path).map(|bytes| Blob::inline(bytes.to_vec())),
+        }
+    }
+}
+
 /// Level at which the initrd is packed. Level 19 takes seventy times as long for 14 % less.
 const INITRD_LEVEL: i32 = 6;
 
@@ -70,7 +91,7 @@ const INITRD_LEVEL: i32 = 6;
 pub(super) fn files<'a>(
     system: &System,
     root: &root::Root,
-    packages: &[Unpacked],
+    loaders: Loaders<'_>,
     grub: GrubFiles<'a>,
     supply: &Supply<'_>,
     epoch: Timestamp,
@@ -82,7 +103,7 @@ pub(super) fn files<'a>(
         Some(entries) => (entries.iter().map(said).collect(), Vec::new()),
         None => found(system, &root.tree, supply, epoch)?,
     };
-    let efi = if system.image.uefi { Some(efi_files(system, packages)?) } else { None };
+    let efi = if system.image.uefi { Some(efi_files(system, loaders)?) } else { None };
     let grub = system.image.bios.then_some(grub);
     Ok(Some((BootFiles { kernels, efi, grub }, contents)))
 }
@@ -205,11 +226,11 @@ impl io::Write for Hashing {
     }
 }
 
-fn efi_files(system: &System, packages: &[Unpacked]) -> Result<EfiFiles, BootError> {
+fn efi_files(system: &System, loaders: Loaders<'_>) -> Result<EfiFiles, BootError> {
     let file = |name: String| {
-        let path = format!("usr/lib/systemd/boot/efi/{name}");
-        let missing = BootError::Missing { package: "systemd-boot-efi", path: format!("/{path}") };
-        find(packages, "systemd-boot-efi", &path).ok_or(missing)
+        let path = format!("systemd/boot/efi/{name}");
+        let missing = BootError::Missing { package: "systemd-boot-efi", path: format!("/usr/lib/{path}") };
+        loaders.find("systemd-boot-efi", &path).ok_or(missing)
     };
     let arch = system.arch.efi();
     Ok(EfiFiles {
@@ -231,9 +252,9 @@ pub(super) fn find(packages: &[Unpacked], package: &str, path: &str) -> Option<B
 }
 
 /// A file of GRUB's package below `i386-pc/`, by name.
-pub(super) fn grub_file(packages: &[Unpacked], name: &str, contents: &dyn Contents) -> Option<Vec<u8>> {
+pub(super) fn grub_file(loaders: Loaders<'_>, name: &str, contents: &dyn Contents) -> Option<Vec<u8>> {
     /// The largest module has half a megabyte.
     const MAX: u64 = 8 << 20;
-    let blob = find(packages, "grub-pc-bin", &format!("usr/lib/grub/i386-pc/{name}"))?;
+    let blob = loaders.find("grub-pc-bin", &format!("grub/i386-pc/{name}"))?;
     blob.read(contents, MAX).ok()
 }

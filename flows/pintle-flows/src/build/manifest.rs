@@ -41,6 +41,9 @@ pub struct Manifest<'a> {
     /// Paths of the closure that is the system.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub closure: Option<&'a LockedClosure>,
+    /// Boot entries whose initrd holds secrets of the machine that built: another machine builds another image.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub initrd_secrets_of: &'a [String],
     /// How each package's maintainer scripts were dealt with.
     pub scripts: &'a Report,
     /// Reports beside the image, without folders, by kind.
@@ -87,6 +90,7 @@ pub(super) struct Facts<'a> {
     pub(super) disk: Option<&'a pintle_image::Report>,
     pub(super) findings: &'a [Finding],
     pub(super) report: &'a Report,
+    pub(super) secrets: &'a [String],
     pub(super) outputs: &'a [Output],
     pub(super) reports: &'a [Written],
     pub(super) size: &'a SizeReport,
@@ -114,6 +118,7 @@ pub(super) fn text(facts: &Facts<'_>) -> Vec<u8> {
         findings: facts.findings,
         packages: &facts.lock.packages,
         closure: facts.lock.closure.as_ref(),
+        initrd_secrets_of: facts.secrets,
         scripts: facts.report,
         reports: facts.reports.iter().map(|report| (report.kind.as_str(), file_name(&report.path))).collect(),
         size: facts.size,

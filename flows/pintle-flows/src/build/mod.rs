@@ -23,6 +23,7 @@ use crate::outputs::{Output, Staged, try_place};
 use crate::pin::{LockMode, PinError};
 use crate::supply::Supply;
 use crate::unpack::Unpacked;
+use boot::Loaders;
 use outputs::Wanted;
 use pintle_assemble::{AssembleError, AssembleErrors};
 use pintle_image::{ContainerError, Finding, GrubFiles, ImagePlan, Inputs, PlanError, Severity, plan};
@@ -181,7 +182,7 @@ pub fn build(
     let mut steps = Steps::default();
     try_places(request)?;
     let prepared = prepare(request, supply, tell, &mut steps)?;
-    let Prepared { lock, text, epoch, report, plan, findings, .. } = &prepared;
+    let Prepared { lock, text, epoch, report, secrets, plan, findings, .. } = &prepared;
 
     let (mut staged, size, files) = write(request, &wanted, &prepared, supply, tell, &mut steps)?;
     let mut reports = Vec::new();
@@ -199,6 +200,7 @@ pub fn build(
         disk: wanted.disk().then_some(&plan.report),
         findings,
         report,
+        secrets,
         outputs: &staged.outputs,
         reports: &reports,
         size: &size,
@@ -259,6 +261,8 @@ struct Prepared {
     packages: Vec<Unpacked>,
     epoch: i64,
     report: pintle_assemble::Report,
+    /// Titles of the entries whose initrd holds secrets of this machine.
+    secrets: Vec<String>,
     /// The tree without what starts a disk, and how a container of it runs.
     bare: Option<(Tree, oci::Image)>,
     initrd: Option<Tree>,
@@ -298,17 +302,18 @@ fn prepare(
 ) -> Result<Prepared, BuildError> {
     let wanted = Wanted { formats: formats(request), checksum: request.checksum };
     let system = request.definition.system();
-    let Rooted { lock, text, packages, epoch, root } = rooted(request, supply, tell, steps)?;
+    let Rooted { lock, text, packages, boot_files, epoch, root } = rooted(request, supply, tell, steps)?;
     let time = Timestamp::from_secs(epoch);
 
     let bare = wanted.bare(system, &root.tree, epoch)?;
 
     steps.begin("boot files", tell, supply)?;
-    let grub = |name: &str| boot::grub_file(&packages, name, supply.store);
+    let loaders = boot_files.as_ref().map_or(Loaders::Packages(&packages), Loaders::Folders);
+    let grub = |name: &str| boot::grub_file(loaders, name, supply.store);
     let pack = |payload: &[u8]| boot::pack_grub(payload, supply);
     let grub = GrubFiles { files: &grub, pack: &pack };
     let boot = match wanted.disk() {
-        true => boot::files(system, &root, &packages, grub, supply, time)?,
+        true => boot::files(system, &root, loaders, grub, supply, time)?,
         false => None,
     };
     let (boot, initrds) = boot.map_or((None, Vec::new()), |(boot, initrds)| {
@@ -317,7 +322,7 @@ fn prepare(
     });
 
     steps.begin("plan", tell, supply)?;
-    let Root { tree, report, mounting, modules, .. } = root;
+    let Root { tree, report, secrets, mounting, modules, .. } = root;
     let inputs =
         Inputs { system, lock: &lock, root: tree, boot, mounting, epoch, modules, contents: supply.store };
     let plan = plan(inputs).map_err(BuildError::Plan)?;
@@ -328,7 +333,7 @@ fn prepare(
     // Reports show the kernel that starts by itself.
     let default = plan.report.kernel.as_ref();
     let initrd = initrds.into_iter().find(|(release, _)| Some(release) == default).map(|(_, tree)| tree);
-    Ok(Prepared { lock, text, packages, epoch, report, bare, initrd, plan, findings })
+    Ok(Prepared { lock, text, packages, epoch, report, secrets, bare, initrd, plan, findings })
 }
 
 /// What is to be written: what was asked for, else what the definition says.

@@ -1,7 +1,7 @@
 //! The root of a system: made of packages, or a closure as it is. What comes after it does not know which.
 
 use super::{BuildError, copies};
-use crate::closure::Supplied;
+use crate::closure::{Had, add_secrets};
 use crate::definition::Definition;
 use crate::supply::Supply;
 use crate::unpack::Unpacked;
@@ -9,7 +9,6 @@ use pintle_assemble::{Input, Recipes, Report, assemble};
 use pintle_closure::{Entry, Part};
 use pintle_image::Mounting;
 use pintle_model::{Lock, Nix, Timestamp, Tree, TreePath};
-use pintle_nix::StorePath;
 
 /// What a root is made of.
 pub(super) struct Given<'a> {
@@ -24,6 +23,8 @@ pub(super) struct Given<'a> {
 pub(super) struct Root {
     pub(super) tree: Tree,
     pub(super) report: Report,
+    /// Titles of the entries whose initrd holds secrets of this machine.
+    pub(super) secrets: Vec<String>,
     /// Its boot entries, where it says itself which they are; else they follow from its kernels.
     pub(super) entries: Option<Vec<Entry>>,
     pub(super) mounting: Mounting,
@@ -52,6 +53,7 @@ pub(super) fn of_packages(given: &Given<'_>, supply: &Supply<'_>) -> Result<Root
     Ok(Root {
         tree: assembled.tree,
         report: assembled.report,
+        secrets: Vec::new(),
         entries: None,
         mounting: Mounting::Planned,
         modules: TreePath::literal("usr/lib/modules"),
@@ -64,14 +66,14 @@ pub(super) fn of_packages(given: &Given<'_>, supply: &Supply<'_>) -> Result<Root
 /// [`BuildError`].
 pub(super) fn of_closure(
     nix: &Nix,
-    toplevel: &StorePath,
-    paths: &[Supplied],
+    closure: &Had,
     epoch: Timestamp,
     supply: &Supply<'_>,
 ) -> Result<Root, BuildError> {
-    let parts = paths.iter().map(|path| Part { info: &path.info, unpacked: &path.nar, source: path.source });
-    let assembled = pintle_closure::assemble(&pintle_closure::Input {
-        toplevel,
+    let parts =
+        closure.paths.iter().map(|path| Part { info: &path.info, unpacked: &path.nar, source: path.source });
+    let mut assembled = pintle_closure::assemble(&pintle_closure::Input {
+        toplevel: &closure.toplevel,
         parts: parts.collect(),
         contents: supply.store,
         epoch,
@@ -79,9 +81,19 @@ pub(super) fn of_closure(
     })
     .map_err(crate::closure::ClosureError::from)
     .map_err(crate::pin::PinError::from)?;
+    let secrets = add_secrets(&mut assembled, &closure.root, epoch, supply);
+    let secrets = secrets.map_err(crate::pin::PinError::from)?;
+    let said = |title: &String| {
+        format!(
+            "{title} has secrets of this machine in its initrd: whoever has the image has them, and another machine builds \
+             another image"
+        )
+    };
+    let warnings = assembled.warnings.into_iter().chain(secrets.iter().map(said)).collect();
     Ok(Root {
         tree: assembled.tree,
-        report: Report { warnings: assembled.warnings, ..Report::default() },
+        report: Report { warnings, ..Report::default() },
+        secrets,
         entries: Some(assembled.entries),
         mounting: Mounting::ByLabel(nix.root_label().to_owned()),
         modules: assembled.modules,

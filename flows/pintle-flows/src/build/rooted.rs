@@ -2,7 +2,7 @@
 
 use super::root::{self, Given, Root};
 use super::{BuildError, Event, Request, Steps, read_recipes};
-use crate::closure::Supplied;
+use crate::closure::{BootFolders, Supplied};
 use crate::pin::{Pinned, pin};
 use crate::supply::Supply;
 use crate::unpack::Unpacked;
@@ -13,6 +13,8 @@ pub(super) struct Rooted {
     pub(super) lock: Lock,
     pub(super) text: String,
     pub(super) packages: Vec<Unpacked>,
+    /// Folders with boot loaders, where these do not come from packages.
+    pub(super) boot_files: Option<BootFolders>,
     pub(super) epoch: i64,
     pub(super) root: Root,
 }
@@ -31,7 +33,7 @@ pub(super) fn rooted(
     let recipes = read_recipes(&request.definition.folder)?;
 
     steps.begin("packages", tell, supply)?;
-    let Pinned { lock, text, packages, closure, change } =
+    let Pinned { lock, text, packages, closure, boot_files, change } =
         pin(request.definition, request.lock_file, request.lock_mode, &recipes, supply)?;
     change.into_iter().for_each(|change| tell(Event::Locked(change)));
     let epoch = system.image.epoch.unwrap_or_else(|| crate::pin::snapshot_time(&lock));
@@ -46,11 +48,11 @@ pub(super) fn rooted(
         epoch: time,
     };
     let root = match (&system.source.nix, &closure) {
-        (Some(nix), Some((toplevel, paths))) => root::of_closure(nix, toplevel, paths, time, supply)?,
+        (Some(nix), Some(closure)) => root::of_closure(nix, closure, time, supply)?,
         _ => root::of_packages(&given, supply)?,
     };
     root.report.warnings.iter().for_each(|warning| tell(Event::Note(warning.clone())));
-    Ok(Rooted { lock, text, packages, epoch, root })
+    Ok(Rooted { lock, text, packages, boot_files, epoch, root })
 }
 
 /// What of a system can be published.
@@ -84,10 +86,10 @@ pub(crate) fn publishable(
     steps.begin("packages", tell, supply)?;
     let pinned = pin(request.definition, request.lock_file, request.lock_mode, &recipes, supply)?;
     pinned.change.into_iter().for_each(|change| tell(Event::Locked(change)));
-    let (locked, (_, paths)) = pinned
+    let (locked, had) = pinned
         .lock
         .closure
         .zip(pinned.closure)
         .expect("invariant: the lock of a definition with a closure has one, and it was supplied");
-    Ok(Publishable::Closure { locked, paths })
+    Ok(Publishable::Closure { locked, paths: had.paths })
 }

@@ -78,6 +78,58 @@ pub enum ClosureError {
         /// Where it was looked for.
         places: Vec<String>,
     },
+    /// Boot loaders that no folder has.
+    #[error(
+        "none of `source.nix-boot-files` has {what}, from which a disk starts by {way}; name a folder of a package of \
+         {package}, or set `image.{option} = false`; looked in:{}",
+        .folders.iter().map(|folder| format!("\n  {}", folder.display())).collect::<String>()
+    )]
+    BootFiles {
+        /// What was looked for, below a folder.
+        what: String,
+        /// `UEFI`, `BIOS`.
+        way: &'static str,
+        /// Who has it.
+        package: &'static str,
+        /// Key of `image`.
+        option: &'static str,
+        /// Where it was looked for.
+        folders: Vec<PathBuf>,
+    },
+    /// More than boot loaders are.
+    #[error("{} cannot be a file of a boot loader: more than {} {}", path.display(), limit.max, limit.what)]
+    BootFile {
+        /// The file.
+        path: PathBuf,
+        /// What it may have.
+        limit: pintle_model::Limit,
+    },
+    /// The program that adds secrets is elsewhere.
+    #[error(
+        "{program} adds the secrets to the initrd, and there is none at {} to be run: build where the closure is in the \
+         store (`nix copy`), or leave the secrets out with `source.nix-initrd-secrets = \"omit\"`",
+        host.display()
+    )]
+    NoProgram {
+        /// As the bootspec names it.
+        program: String,
+        /// Where it was looked for.
+        host: PathBuf,
+    },
+    /// The program that adds secrets is another.
+    #[error("{} is not what the closure has as {program}, so it was not run; `nix-store --verify --check-contents`", host.display())]
+    OtherProgram {
+        /// As the bootspec names it.
+        program: String,
+        /// What is there.
+        host: PathBuf,
+    },
+    /// The program that adds secrets failed.
+    #[error("the secrets of this machine could not be added to the initrd, so nothing was built")]
+    Program(#[source] pintle_world::program::ProgramError),
+    /// The copy of the initrd that secrets are added to.
+    #[error("cannot copy the initrd for its secrets")]
+    Initrd(#[source] AtomicError),
     /// Known, but its files are gone.
     #[error("{path} is registered in the store in {}, but it is not there", root.display())]
     Gone {

@@ -43,6 +43,11 @@ impl LocalStore {
         self.infos.get(path)
     }
 
+    /// Its folder.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// For messages.
     pub(super) fn name(&self) -> String {
         format!("the store in {}", self.root.display())

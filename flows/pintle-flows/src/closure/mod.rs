@@ -1,17 +1,22 @@
 //! A Nix closure, from a name in the definition to paths that can be read: found in a store of this machine or in
 //! binary caches, verified, unpacked once into the content store. No part of Nix is needed.
 
+mod boot_folders;
 mod cache;
 mod error;
 mod local;
 mod locate;
 mod pour;
+mod secrets;
 mod supply;
 mod walk;
 
+pub(crate) use boot_folders::BootFolders;
+pub use boot_folders::{Ways, ways};
 pub use error::ClosureError;
 pub use locate::{Located, locate};
 pub use pintle_closure::ClosureError as BadClosure;
+pub(crate) use secrets::add as add_secrets;
 pub(crate) use supply::{Supplied, supply};
 
 use crate::supply::Supply;
@@ -28,7 +33,23 @@ pub(crate) struct Places {
     caches: Caches,
 }
 
+/// A closure whose paths can be read.
+#[derive(Debug)]
+pub(crate) struct Had {
+    /// The system.
+    pub(crate) toplevel: StorePath,
+    /// It and all that it refers to, sorted by path.
+    pub(crate) paths: Vec<Supplied>,
+    /// The folder whose `nix/store` was looked into.
+    pub(crate) root: PathBuf,
+}
+
 impl Places {
+    /// The folder whose `nix/store` is looked into first.
+    pub(crate) fn root(&self) -> &Path {
+        self.local.root()
+    }
+
     /// The places of `nix`, as seen from the definition's `folder`; `found`: the store in which the system was found.
     ///
     /// # Errors
@@ -60,7 +81,7 @@ pub(crate) fn pin(
     let order = pintle_closure::complete(toplevel, &all)?;
     let mut paths: Vec<LockedPath> = order.into_iter().map(locked).collect();
     paths.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(LockedClosure { system: toplevel.to_string(), paths })
+    Ok(LockedClosure { system: toplevel.to_string(), boot_files: None, paths })
 }
 
 fn locked(info: &PathInfo) -> LockedPath {

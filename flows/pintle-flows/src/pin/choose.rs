@@ -6,7 +6,7 @@ use crate::definition::Definition;
 use crate::supply::Supply;
 use crate::unpack::{UnpackError, Unpacked, unpack};
 use pintle_assemble::Recipes;
-use pintle_model::{Digest, LOCK_SCHEMA, Lock, LockedPackage};
+use pintle_model::{Arch, Digest, LOCK_SCHEMA, Lock, LockedPackage};
 use pintle_package::control::Limits;
 use pintle_package::control::index::{self, PackageRecord};
 use pintle_resolve::{Request, SuiteIndex, Universe, near_names, solve};
@@ -42,6 +42,9 @@ pub(crate) fn choose(wanted: &Wanted<'_>, moves: Moves<'_>, supply: &Supply<'_>)
     let Wanted { definition, boot, digest, old, recipes } = *wanted;
     let system = definition.system();
     let debian = &system.source.debian;
+    if system.source.nix.is_some() && boot.is_empty() {
+        return Ok(nothing(digest, system.arch));
+    }
     let known = old.map_or(&[][..], |old| &old.suites[..]);
     let suites = archive::read(debian, system.arch, &definition.folder, known, supply)?;
     let mut records = Vec::new();
@@ -90,6 +93,20 @@ pub(crate) fn choose(wanted: &Wanted<'_>, moves: Moves<'_>, supply: &Supply<'_>)
         groups: Vec::new(),
         closure: None,
     })
+}
+
+/// A lock for which no archive is asked: a closure brings its packages, folders the boot loaders.
+fn nothing(request: Digest, arch: Arch) -> Lock {
+    Lock {
+        version: LOCK_SCHEMA,
+        request,
+        arch,
+        suites: Vec::new(),
+        packages: Vec::new(),
+        users: Vec::new(),
+        groups: Vec::new(),
+        closure: None,
+    }
 }
 
 /// Solves for each of `names` by itself, with the essential packages and nothing else of the definition's. The locks have

@@ -7,14 +7,13 @@ pub(crate) use choose::{Moves, source, stanza};
 
 use crate::archive::{self, ArchiveError};
 use crate::build::boot_packages;
-use crate::closure::{self, ClosureError, Located, Places, Supplied, locate};
+use crate::closure::{self, BootFolders, ClosureError, Had, Located, Places, locate};
 use crate::definition::Definition;
 use crate::supply::Supply;
 use crate::unpack::{UnpackError, Unpacked, unpack};
 pub(crate) use choose::{Wanted, choose, choose_each};
 use pintle_assemble::{AssembleErrors, Package, Recipes, accounts};
 use pintle_model::{Lock, LockedSuite, PackageRole, System};
-use pintle_nix::StorePath;
 use pintle_package::control::date;
 use pintle_package::control::index::IndexError;
 use pintle_resolve::lockfile::{self, LockError};
@@ -56,7 +55,9 @@ pub struct Pinned {
     /// Its packages in its order.
     pub packages: Vec<Unpacked>,
     /// The closure that is the system, with all of its paths.
-    pub(crate) closure: Option<(StorePath, Vec<Supplied>)>,
+    pub(crate) closure: Option<Had>,
+    /// Boot loaders from folders, where the definition names some.
+    pub(crate) boot_files: Option<BootFolders>,
     /// What became of it; none when it is as it was.
     pub change: Option<Change>,
 }
@@ -148,14 +149,18 @@ pub fn pin(
     let previous = lock_file.map(read).transpose()?.flatten();
     let path = lock_file.unwrap_or(Path::new("pintle.lock"));
     let located = located(definition, previous.as_ref().map(|(lock, _)| lock))?;
-    let answers = previous
-        .as_ref()
-        .is_some_and(|(lock, _)| lock_answers(lock, definition) && same_closure(lock, located.as_ref()));
+    let boot_files = BootFolders::of(definition.system(), &definition.folder)?;
+    let answers = previous.as_ref().is_some_and(|(lock, _)| {
+        let loaders = lock.closure.as_ref().and_then(|closure| closure.boot_files);
+        lock_answers(lock, definition)
+            && same_closure(lock, located.as_ref())
+            && loaders == boot_files.as_ref().map(BootFolders::digest)
+    });
     match (previous, mode) {
         (Some((lock, text)), LockMode::Locked | LockMode::Extend) if answers => {
             let packages = packages(definition, &lock, supply)?;
             let closure = supplied(definition, &lock, located.as_ref(), supply)?;
-            Ok(Pinned { lock, text, packages, closure, change: None })
+            Ok(Pinned { lock, text, packages, closure, boot_files, change: None })
         }
         (None, LockMode::Locked) => Err(PinError::Missing(path.to_owned())),
         (Some(_), LockMode::Locked) => Err(PinError::Outdated(path.to_owned())),
@@ -174,7 +179,7 @@ pub fn pin(
                 Some(old) => Change::Changed(Box::new(LockDiff::new(&old, &lock))),
             };
             let closure = supplied(definition, &lock, located.as_ref(), supply)?;
-            Ok(Pinned { lock, text, packages, closure, change: Some(change) })
+            Ok(Pinned { lock, text, packages, closure, boot_files, change: Some(change) })
         }
     }
 }
@@ -195,6 +200,10 @@ pub(crate) fn packages(
     lock: &Lock,
     supply: &Supply<'_>,
 ) -> Result<Vec<Unpacked>, PinError> {
+    // A closure with its own boot loaders needs none, and no mirror.
+    if lock.packages.is_empty() {
+        return Ok(Vec::new());
+    }
     let debian = &definition.system().source.debian;
     let mirrors = archive::package_mirrors(debian, &definition.folder, lock, supply)?;
     Ok(unpack(&lock.packages, &mirrors, supply)?)
@@ -215,7 +224,9 @@ pub(crate) fn make(
     let mut lock = choose(&wanted, moves, supply)?;
     if let (Some(nix), Some(located)) = (&system.source.nix, located(definition, None)?) {
         let places = Places::open(nix, &definition.folder, located.root.as_deref())?;
-        lock.closure = Some(closure::pin(&located.toplevel, &places, supply)?);
+        let mut pinned = closure::pin(&located.toplevel, &places, supply)?;
+        pinned.boot_files = BootFolders::of(system, &definition.folder)?.as_ref().map(BootFolders::digest);
+        lock.closure = Some(pinned);
     }
     let packages = packages(definition, &lock, supply)?;
     number(&mut lock, system, &packages, old, recipes, supply)?;
@@ -246,13 +257,13 @@ fn supplied(
     lock: &Lock,
     located: Option<&Located>,
     supply: &Supply<'_>,
-) -> Result<Option<(StorePath, Vec<Supplied>)>, PinError> {
+) -> Result<Option<Had>, PinError> {
     let (Some(nix), Some(locked)) = (&definition.system().source.nix, &lock.closure) else { return Ok(None) };
     let root = located.and_then(|located| located.root.as_deref());
     let places = Places::open(nix, &definition.folder, root)?;
     let (toplevel, infos) = closure::infos(locked)?;
     let paths = closure::supply(infos.values().collect(), &places, supply)?;
-    Ok(Some((toplevel, paths)))
+    Ok(Some(Had { toplevel, paths, root: places.root().to_owned() }))
 }
 
 /// The lock at `path` with its text; `None` when there is none.
@@ -292,9 +303,10 @@ pub(crate) fn installed(packages: &[Unpacked]) -> Vec<Package<'_>> {
         .collect()
 }
 
-/// The newest snapshot time of a lock, in seconds since 1970: the time of everything that Pintle makes for it.
+/// The newest snapshot time of a lock, in seconds since 1970: the time of everything that Pintle makes for it. Without an
+/// archive there is only a store, and everything in one is of the second that Nix gives it.
 #[must_use]
 pub fn snapshot_time(lock: &Lock) -> i64 {
     let time = |suite: &LockedSuite| date::parse_rfc3339(&suite.snapshot);
-    lock.suites.iter().filter_map(time).max().unwrap_or(0)
+    lock.suites.iter().filter_map(time).max().unwrap_or(1)
 }

@@ -20,6 +20,18 @@ pub enum RemoteError {
          (`source.nix-caches`)"
     )]
     Closure,
+    /// Boot loaders that only this machine has.
+    #[error(
+        "`source.nix-boot-files` names folders of this machine, which the builder cannot read: take it out, and the boot \
+         loaders come from the Debian archive"
+    )]
+    BootFiles,
+    /// Secrets that only this machine has.
+    #[error(
+        "`source.nix-initrd-secrets = \"run\"` puts secrets of this machine into the image, which the builder does not have: \
+         build here"
+    )]
+    Secrets,
     /// This program's own file.
     #[error("cannot read this program itself, {path}")]
     Program {

@@ -37,7 +37,7 @@ use crate::pin::{self, Pinned};
 use crate::supply::Supply;
 use link::Link;
 use message::{Listing, Message, Order};
-use pintle_model::{Digest, Encoding, Lock, TreeEncoding};
+use pintle_model::{Digest, Encoding, InitrdSecrets, Lock, TreeEncoding};
 use program::Program;
 use serde::Serialize;
 use std::path::Path;
@@ -89,8 +89,11 @@ pub fn build(
     let mut steps = Steps { since: supply.clock.elapsed(), done: Vec::new() };
     let definition = request.definition;
     refuse_folders(request)?;
-    if definition.system().source.nix.as_ref().is_some_and(|nix| nix.caches.is_empty()) {
-        return Err(RemoteError::Closure);
+    match &definition.system().source.nix {
+        Some(nix) if nix.caches.is_empty() => return Err(RemoteError::Closure),
+        Some(nix) if !nix.boot_files.is_empty() => return Err(RemoteError::BootFiles),
+        Some(nix) if nix.initrd_secrets == InitrdSecrets::Run => return Err(RemoteError::Secrets),
+        _ => {}
     }
     try_places(request).map_err(BuildError::from)?;
     copies::read(definition, supply.store).map_err(BuildError::from)?;

@@ -79,9 +79,12 @@ pub fn direct(request: &DirectRequest<'_>, supply: &Supply<'_>) -> Result<Direct
         epoch,
         secrets,
     };
-    let assembled = pintle_closure::assemble(&input).map_err(ClosureError::from)?;
+    let mut assembled = pintle_closure::assemble(&input).map_err(ClosureError::from)?;
+    // It says which there are, where there is none of this name.
     let entry = entry_of(&assembled.tree, &toplevel, supply.store, secrets, request.specialisation);
     let entry = entry.map_err(ClosureError::from)?;
+    closure::add_secrets(&mut assembled, places.root(), epoch, supply)?;
+    let entry = assembled.entries.into_iter().find(|made| made.name == entry.name).unwrap_or(entry);
 
     let id = |what: &str| Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{toplevel} {what}").as_bytes());
     let mut options = ext4::Options::new(id("root"), id("directory hashes"), epoch);

@@ -101,6 +101,7 @@ struct Wire {
 #[serde(deny_unknown_fields)]
 struct WireClosure {
     system: String,
+    boot_files: Option<Digest>,
     #[serde(default)]
     path: Vec<Spanned<LockedPath>>,
 }
@@ -198,7 +199,7 @@ impl Lines<'_> {
             let problem = "the closure does not hold it; run `pintle lock`".to_owned();
             return Err(LockError::Value { line: 1, what: "closure", name: wire.system, problem });
         }
-        Ok(LockedClosure { system: wire.system, paths })
+        Ok(LockedClosure { system: wire.system, boot_files: wire.boot_files, paths })
     }
 
     fn at(&self, offset: usize) -> usize {

@@ -59,6 +59,9 @@ fn write(out: &mut String, lock: &Lock) -> std::fmt::Result {
 
 fn write_closure(out: &mut String, closure: &LockedClosure) -> std::fmt::Result {
     write!(out, "\n[closure]\nsystem = {}\n", quoted(&closure.system))?;
+    if let Some(digest) = &closure.boot_files {
+        writeln!(out, "boot_files = \"{digest}\"")?;
+    }
     for path in &closure.paths {
         write!(out, "\n[[closure.path]]\npath = {}\n", quoted(&path.path))?;
         write!(out, "nar = \"{}\"\nsize = {}\n", path.nar, path.size)?;

@@ -11,7 +11,7 @@
   toplevel ? nixos.config.system.build.toplevel,
   pkgs ? nixos.pkgs,
 
-  # Formats to write: raw, qcow2, digitalocean, … (`image.formats` in docs/options.md).
+  # Formats to write: raw, qcow2, digitalocean, … (`image.formats` in docs/reference/options.md).
   formats ? [ "raw" ],
   # Name of the files, and version: by default those that the toplevel's name ends with (nixos-system-NAME-VERSION).
   name ? null,
@@ -29,7 +29,7 @@
     (if nixos == null then pkgs.systemd else nixos.config.systemd.package)
   ]
   ++ pkgs.lib.optional bios pkgs.grub2,
-  # Anything else of the sections `source` and `image` of docs/options.md: { image.epoch = 1763596800; }
+  # Anything else of the sections `source` and `image` of docs/reference/options.md: { image.epoch = 1763596800; }
   settings ? { },
   # The program.
   pintle ? packageOf pkgs,
@@ -85,6 +85,7 @@ pkgs.runCommand "${imageName}-image-${imageVersion}"
   }
   ''
     cp ${definition} system.toml
-    PINTLE_CACHE_DIR="$PWD/cache" ${lib.getExe pintle} build system.toml --offline --output "$out"
+    # Through a pipe: Nix gives builders a terminal, and a log is no place for progress bars.
+    PINTLE_CACHE_DIR="$PWD/cache" ${lib.getExe pintle} build system.toml --offline --output "$out" 2>&1 | cat
     cp pintle.lock "$out"
   ''

@@ -118,6 +118,43 @@ impl Fixture {
         }
     }
 
+    /// A folder that stands in for the flake nixpkgs (`testkit/nix/nixpkgs`), with `program` (a file of this machine that
+    /// it can run, given with the libraries it needs) as what Rust packages are built to, and the boot loaders of this
+    /// machine.
+    ///
+    /// # Panics
+    /// When a boot loader or `strip` is not there.
+    #[must_use]
+    pub fn nixpkgs(&self, program: &Path) -> TempDir {
+        let folder = tempfile::tempdir().expect("a folder for temporary files");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("nix");
+        let call = |command: &mut Command| {
+            let status = command.status().expect("a tool of the tests is there");
+            assert!(status.success(), "{command:?}");
+        };
+        let copy = |from: &Path, to: &Path| {
+            fs::create_dir_all(to.parent().expect("below a folder")).expect("a folder can be made");
+            call(Command::new("cp").args(["-rL", "--reflink=auto"]).arg(from).arg(to));
+        };
+        for name in ["flake.nix", "lib.nix", "pkgs.nix", "nixos.nix"] {
+            copy(&source.join("nixpkgs").join(name), &folder.path().join(name));
+        }
+        copy(&source.join("system.nix"), &folder.path().join("system.nix"));
+        let sources = folder.path().join("in");
+        copy(&self.sources, &sources);
+        let efi = "lib/systemd/boot/efi";
+        copy(&Path::new("/usr").join(efi), &sources.join("systemd").join(efi));
+        copy(Path::new("/usr/lib/grub/i386-pc"), &sources.join("grub2/lib/grub/i386-pc"));
+        let binary = sources.join("program");
+        fs::create_dir(&binary).expect("a folder can be made");
+        // With its debug information it has a hundred megabytes.
+        call(Command::new("strip").arg("-o").arg(binary.join("pintle")).arg(program));
+        for library in ["libgcc_s.so.1", "libm.so.6"] {
+            copy(&Path::new("/lib/x86_64-linux-gnu").join(library), &binary.join(library));
+        }
+        folder
+    }
+
     /// A program of Nix (`nix`, `nix-store`, `nix-build`, `nix-hash`, …) on the fixture's store, for questions only.
     #[must_use]
     pub fn nix(&self, program: &str) -> Command {

@@ -140,6 +140,7 @@ let
       unions = paths: paths;
       toSource =
         { root, fileset }:
+        assert all builtins.pathExists fileset;
         let
           names = map toString fileset;
           wanted = path: builtins.any (name: path == name || lib.hasPrefix "${name}/" path) names;

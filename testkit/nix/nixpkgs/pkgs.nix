@@ -7,6 +7,7 @@ let
 
   # Nix gives a builder with structured attributes a file in place of variables (manual, "Advanced attributes").
   prelude = ''
+    set -o pipefail
     export PATH=${busybox}/bin
     : "''${out:=$(sed 's/.*"outputs":{"out":"\([^"]*\)".*/\1/' "$NIX_ATTRS_JSON_FILE")}"
   '';

@@ -203,12 +203,15 @@ fn closure(error: &ClosureError) -> (FailureKind, &'static str) {
         | ClosureError::Other { .. }
         | ClosureError::CacheInfo { .. }
         | ClosureError::NarInfo { .. } => (Refused, ""),
-        ClosureError::Closure(pintle_flows::closure::BadClosure::Secrets { .. }) => (Refused, ""),
+        ClosureError::Closure(pintle_flows::closure::BadClosure::Secrets { .. })
+        | ClosureError::OtherProgram { .. } => (Refused, ""),
         ClosureError::NoSystem { .. }
         | ClosureError::Path(_)
         | ClosureError::Key(_)
         | ClosureError::Cache(_)
         | ClosureError::Registration { .. }
+        | ClosureError::BootFiles { .. }
+        | ClosureError::BootFile { .. }
         | ClosureError::Closure(_) => (BadInput, ""),
         ClosureError::Absent { .. } => (
             Failed,

@@ -25,6 +25,7 @@ pub(crate) const JUDGES: [&str; 48] = [
     "file",
     "fonts-dejavu-core",
     "gdisk",
+    "git",
     "gnupg",
     "gpgv",
     "grub-common",

@@ -73,6 +73,7 @@ fn a_closure_is_pinned_too() {
     insta::assert_snapshot!(&text[text.find("[closure]").unwrap()..], @r#"
     [closure]
     system = "/nix/store/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb-nixos-system-toy-26.05"
+    boot_files = "ee69c3aa21350179cba7f2d45a6bbd6e66ce851c848cd07bad089507488cb2fd"
 
     [[closure.path]]
     path = "/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-glibc-2.41"
@@ -88,8 +89,8 @@ fn a_closure_is_pinned_too() {
     "#);
     let error = |from: &str, to: &str| lockfile::parse(&text.replace(from, to)).unwrap_err().to_string();
     insta::assert_snapshot!(error("[closure]\nsystem = \"/nix/store/b", "[closure]\nsystem = \"/nix/store/c"), @"line 1: closure `/nix/store/cbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb-nixos-system-toy-26.05`: the closure does not hold it; run `pintle lock`");
-    insta::assert_snapshot!(error("path = \"/nix/store/a", "path = \"/nix/store/../a"), @"line 44: path `/nix/store/../aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-glibc-2.41`: not a store path");
-    insta::assert_snapshot!(error("path = \"/nix/store/a", "path = \"/nix/store/z"), @"line 50: path `/nix/store/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb-nixos-system-toy-26.05` is not in the order of names; run `pintle lock`");
+    insta::assert_snapshot!(error("path = \"/nix/store/a", "path = \"/nix/store/../a"), @"line 45: path `/nix/store/../aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-glibc-2.41`: not a store path");
+    insta::assert_snapshot!(error("path = \"/nix/store/a", "path = \"/nix/store/z"), @"line 51: path `/nix/store/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb-nixos-system-toy-26.05` is not in the order of names; run `pintle lock`");
 }
 
 #[test]

@@ -140,10 +140,16 @@ mod tests {
 
     #[test]
     fn what_fails_or_hangs_is_told_with_its_last_words() {
-        insta::assert_snapshot!(run("#!/bin/sh\necho no key >&2; exit 3", LONG).unwrap_err(), @"");
-        insta::assert_snapshot!(run("#!/nowhere/sh\n", LONG).unwrap_err(), @"");
+        insta::assert_snapshot!(run("#!/bin/sh\necho no key >&2; exit 3", LONG).unwrap_err(), @"
+        HERE/program failed with exit status: 3; it said:
+          no key
+        ");
+        insta::assert_snapshot!(run("#!/nowhere/sh\n", LONG).unwrap_err(), @"HERE/program cannot be run on this machine (it, or the interpreter that its first line names, may not be there)");
         let since = Instant::now();
-        insta::assert_snapshot!(run("#!/bin/sh\necho waiting; sleep 1000 & sleep 1000", Duration::from_secs(1)).unwrap_err(), @"");
+        insta::assert_snapshot!(run("#!/bin/sh\necho waiting; sleep 1000 & sleep 1000", Duration::from_secs(1)).unwrap_err(), @"
+        HERE/program did not end within 1 s and was stopped; it said:
+          waiting
+        ");
         assert!(since.elapsed() < LONG);
     }
 }

@@ -13,6 +13,7 @@ fuzz_target!(|data: &[u8]| {
     let sections = Sections {
         os_release: b"ID=debian\n",
         cmdline: "quiet",
+        device_tree: Some(&kernel),
         uname: "6.12",
         initrd: Some(&kernel),
         linux: &kernel,

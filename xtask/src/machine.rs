@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 pub(crate) const QEMU: [&str; 4] = ["qemu-system-x86", "qemu-utils", "ovmf", "seabios"];
 
 /// To judge what we write.
-pub(crate) const JUDGES: [&str; 48] = [
+pub(crate) const JUDGES: [&str; 49] = [
     "apt",
     "attr",
     "binutils",

@@ -238,7 +238,10 @@ fn a_kept_index_is_that_of_the_same_modules_only() {
         let mut tree = digested(tree);
         apply(&mut tree, &keeping, EPOCH).unwrap();
         let kept = keeping.0.lock().unwrap().len();
-        (["dep", "alias", "symbols"].map(|name| bytes(&tree, &keeping, &format!("{DIR}/modules.{name}"))), kept)
+        (
+            ["dep", "alias", "symbols"].map(|name| bytes(&tree, &keeping, &format!("{DIR}/modules.{name}"))),
+            kept,
+        )
     };
     let fresh = |mut tree: Tree| {
         apply(&mut tree, &NoContents, EPOCH).unwrap();

@@ -157,7 +157,7 @@ impl Cache<'_> {
             let join = |worker: thread::ScopedJoinHandle<'_, _>| {
                 worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
             };
-            workers.into_iter().map(join).collect::<Result<(), PushError>>()
+            workers.into_iter().try_for_each(join)
         })?;
         Ok(answers.into_inner().unwrap_or_else(PoisonError::into_inner))
     }

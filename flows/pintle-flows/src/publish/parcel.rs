@@ -51,7 +51,7 @@ pub(super) struct Parcel<'a> {
 }
 
 enum Files<'a> {
-    Supplied(Supplied),
+    Supplied(Box<Supplied>),
     Tree(&'a Tree, &'a TreePath),
 }
 
@@ -129,7 +129,7 @@ impl Contents {
             supplied.into_iter().map(|path| (path.info.path.clone(), path)).collect();
         let parcel = |info: &'a PathInfo| {
             let path = supplied.remove(&info.path)?;
-            Some(Parcel { info, files: Files::Supplied(path) })
+            Some(Parcel { info, files: Files::Supplied(Box::new(path)) })
         };
         Ok(wanted.into_iter().filter_map(parcel).collect())
     }

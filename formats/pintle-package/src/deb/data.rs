@@ -61,7 +61,9 @@ impl Into<'_, '_, '_> {
         self.list.room(&path)?;
         let (path, kind) = match entry.kind {
             EntryType::File => match compressed_module(&path) {
-                Some((plain, packed)) if beside::takes(entry.size) => return self.module(tar, plain, packed, entry),
+                Some((plain, packed)) if beside::takes(entry.size) => {
+                    return self.module(tar, plain, packed, entry);
+                }
                 Some((plain, packed)) => {
                     let kind = self.file(&plain, |limit| module_reader(&mut *tar, packed, limit))?;
                     (plain, kind.map_err(|source| bad_module(&path, source))?)

@@ -92,12 +92,13 @@ fn with_tar<T, R: Read>(
     read: impl FnOnce(&mut Tar<'_>) -> Result<T, DebError>,
 ) -> Result<T, DebError> {
     let place = Place { member: member.name.clone(), offset: member.offset };
-    let result = kind.verified_reader(&mut *archive).map_err(|source| DebError::unreadable(&place, source)).and_then(
-        |unpacked| {
+    let result = kind
+        .verified_reader(&mut *archive)
+        .map_err(|source| DebError::unreadable(&place, source))
+        .and_then(|unpacked| {
             let budgeted: Box<dyn Read + '_> = Box::new(Budget::new(unpacked, limits, member.size));
             read(&mut tar::Reader::new(budgeted, limits.tar))
-        },
-    );
+        });
     // What a decompressor says of a cut file is vague; the archive knows where it ended.
     match (result, archive.truncation()) {
         (Err(_), Some(error)) => Err(error.into()),

@@ -5,6 +5,8 @@
 //! it. Rows are timed in turn (A B C, A B C …), so that a machine which slows down slows all of them.
 
 mod case;
+mod closure;
+mod enlarge;
 mod machine;
 mod measure;
 mod mirror;
@@ -34,6 +36,9 @@ pub(crate) struct Cli {
     /// Leave out what needs root and another Debian: mmdebstrap and mkosi
     #[arg(long)]
     no_peers: bool,
+    /// Megabytes (10^6 bytes) of the closure in the cases `closure` and `closure-cache`; goals are for 2000
+    #[arg(long, default_value_t = 2000)]
+    closure_mb: u64,
     /// The page to write; standard output unless given
     #[arg(long)]
     page: Option<PathBuf>,
@@ -52,6 +57,7 @@ fn main() -> ExitCode {
 fn run(cli: &Cli) -> Result<(), String> {
     let place = machine::Place::new(&cli.work, &cli.pintle)?;
     let mirror = mirror::Mirror::start(&place.work.join("mirror"), &machine::mirror()?)?;
+    let wanted = |name: &str| cli.only.is_empty() || cli.only.iter().any(|only| name.contains(only.as_str()));
     let peers = if cli.no_peers { None } else { Some(peers::Peers::new(&place, &mirror.uri())?) };
     let ours = ours::Ours::new(&place, &mirror.uri())?;
     let mut cases = ours.cases();
@@ -60,7 +66,9 @@ fn run(cli: &Cli) -> Result<(), String> {
             peers.add_to(case);
         }
     }
-    let wanted = |name: &str| cli.only.is_empty() || cli.only.iter().any(|only| name.contains(only.as_str()));
+    if closure::CASES.iter().any(|name| wanted(name)) {
+        cases.extend(closure::Closure::new(&place, &mirror.uri(), cli.closure_mb)?.cases());
+    }
     cases.retain(|case| wanted(case.name));
     let results = case::measure(&cases, cli.runs)?;
     let text = page::text(&cases, &results, &machine::describe(&place));

@@ -4,7 +4,7 @@ use crate::machine::{call, need};
 use crate::{Outcome, root};
 
 /// What the benchmark runs beside us and measures with.
-const TOOLS: [&str; 6] = ["curl", "dpkg", "e2fsprogs", "mmdebstrap", "qemu-utils", "time"];
+const TOOLS: [&str; 7] = ["bash", "curl", "dpkg", "e2fsprogs", "mmdebstrap", "qemu-utils", "time"];
 
 /// `cargo xtask bench [ARGUMENTS FOR THE BENCHMARK]`: writes docs/benchmarks.md unless another page is named.
 pub(crate) fn run(rest: &[&str]) -> Outcome {

@@ -48,8 +48,4 @@ impl SymbolTable {
             c_string(&self.strings, start).ok_or(ElfError::Malformed { what: "the symbol table", why })?;
         Ok(start..start + name.len())
     }
-
-    pub(crate) fn into_strings(self) -> Vec<u8> {
-        self.strings
-    }
 }

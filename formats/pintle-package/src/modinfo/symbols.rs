@@ -21,20 +21,27 @@ impl Symbols {
     pub fn read(elf: &Elf<'_>, sections: &[Section]) -> Result<Self, ElfError> {
         let Some(table) = SymbolTable::read(elf, sections)? else { return Ok(Self::default()) };
         let mut symbols = Self::default();
+        // Most strings of a table name what is nobody else's business, and there are a thousand modules.
         for symbol in table.symbols() {
-            let range = table.name(&symbol)?;
-            let name = &table.strings[range.clone()];
+            let name = &table.strings[table.name(&symbol)?];
             if symbol.undefined && !name.is_empty() {
+                let range = symbols.keep(name);
                 symbols.imports.push(range);
-            } else if name.starts_with(CRC) {
-                symbols.exports.push(range.start + CRC.len()..range.end);
+            } else if let Some(name) = name.strip_prefix(CRC) {
+                let range = symbols.keep(name);
+                symbols.exports.push(range);
             }
         }
-        symbols.strings = table.into_strings();
         if symbols.exports.is_empty() {
             symbols.add_unversioned(elf, sections)?;
         }
         Ok(symbols)
+    }
+
+    fn keep(&mut self, name: &[u8]) -> Range<usize> {
+        let start = self.strings.len();
+        self.strings.extend_from_slice(name);
+        start..self.strings.len()
     }
 
     fn add_unversioned(&mut self, elf: &Elf<'_>, sections: &[Section]) -> Result<(), ElfError> {

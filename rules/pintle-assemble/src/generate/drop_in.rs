@@ -13,8 +13,9 @@ pub struct DropInError {
     pub source: io::Error,
 }
 
-/// Largest drop-in file read; the vendor list of hardware addresses has 3 MB.
-const FILE_MAX: u64 = 64 << 20;
+/// So many bytes are read from all files together; Debian's hardware database has 12 MB, of which 3 are the vendors of
+/// hardware addresses. What is made of them can count places with 32 bits.
+const MAX: u64 = 256 << 20;
 
 /// Paths and bytes of the files in `dirs` whose names end with `ending`, in the order of their names. Of two files of
 /// one name that of the earlier directory counts; an empty one, or a link to /dev/null, stands for none
@@ -39,8 +40,12 @@ pub(crate) fn read(
     }
     let files = found.into_values().filter_map(|(path, blob)| Some((path, blob?)));
     let full = files.filter(|(_, blob)| !blob.is_empty());
-    full.map(|(path, blob)| match blob.read(contents, FILE_MAX) {
-        Ok(bytes) => Ok((path, bytes)),
+    let mut left = MAX;
+    full.map(|(path, blob)| match blob.read(contents, left) {
+        Ok(bytes) => {
+            left -= bytes.len() as u64;
+            Ok((path, bytes))
+        }
         Err(source) => Err(DropInError { path, source }),
     })
     .collect()

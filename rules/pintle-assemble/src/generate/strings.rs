@@ -9,8 +9,8 @@ pub(crate) struct Strings {
 
 #[derive(Default)]
 struct Node {
-    offset: usize,
-    len: usize,
+    offset: u32,
+    len: u32,
     /// Sorted by byte.
     children: Vec<(u8, u32)>,
 }
@@ -29,9 +29,9 @@ impl Strings {
         let mut at = 0;
         for depth in 0..=text.len() {
             let node = &self.nodes[at];
-            let value = &self.bytes[node.offset..node.offset + node.len];
-            if depth == text.len() || value.ends_with(text) {
-                return node.offset + node.len - text.len();
+            let (start, end) = (node.offset as usize, (node.offset + node.len) as usize);
+            if depth == text.len() || self.bytes[start..end].ends_with(text) {
+                return end - text.len();
             }
             let byte = text[text.len() - 1 - depth];
             match node.children.binary_search_by_key(&byte, |(byte, _)| *byte) {
@@ -46,7 +46,8 @@ impl Strings {
         let offset = self.bytes.len();
         self.bytes.extend_from_slice(text);
         self.bytes.push(0);
-        self.nodes.push(Node { offset, len: text.len(), children: Vec::new() });
+        // What is read into such a table is far below 4 GiB (`drop_in`).
+        self.nodes.push(Node { offset: offset as u32, len: text.len() as u32, children: Vec::new() });
         offset
     }
 

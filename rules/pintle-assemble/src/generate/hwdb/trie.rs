@@ -9,7 +9,8 @@ const NODE_LEN: usize = 24;
 const CHILD_LEN: usize = 16;
 const VALUE_LEN: usize = 32;
 
-/// The database: a radix tree over match strings, with properties at its nodes.
+/// The database: a radix tree over match strings, with properties at its nodes. There are some 300,000 of them, so
+/// places are numbers of 32 bits, as many as text that is read can need (`drop_in`).
 pub(super) struct Trie {
     strings: Strings,
     nodes: Vec<Node>,
@@ -18,17 +19,17 @@ pub(super) struct Trie {
 #[derive(Default)]
 struct Node {
     /// Where the text between the byte that leads here and the next branch is.
-    prefix: usize,
+    prefix: u32,
     /// Sorted by byte.
-    children: Vec<(u8, usize)>,
+    children: Vec<(u8, u32)>,
     /// Sorted by the text of their keys.
     values: Vec<Value>,
 }
 
 struct Value {
-    key: usize,
-    value: usize,
-    file: usize,
+    key: u32,
+    value: u32,
+    file: u32,
     line: u32,
     priority: u16,
 }
@@ -51,19 +52,19 @@ impl Trie {
     pub(super) fn insert(&mut self, pattern: &[u8], (key, value): (&[u8], &[u8]), source: Source<'_>) {
         let (mut at, mut rest) = (0, pattern);
         loop {
-            let prefix = self.strings.text(self.nodes[at].prefix);
+            let prefix = self.strings.text(self.nodes[at].prefix as usize);
             let common = prefix.iter().zip(rest).take_while(|(a, b)| a == b).count();
             if common < prefix.len() {
                 self.split(at, common);
             }
             let Some((byte, below)) = rest[common..].split_first() else { break };
             at = match self.nodes[at].children.binary_search_by_key(byte, |(byte, _)| *byte) {
-                Ok(found) => self.nodes[at].children[found].1,
+                Ok(found) => self.nodes[at].children[found].1 as usize,
                 Err(place) => {
-                    let prefix = self.strings.add(below);
+                    let prefix = self.strings.add(below) as u32;
                     self.nodes.push(Node { prefix, ..Node::default() });
                     let child = self.nodes.len() - 1;
-                    self.nodes[at].children.insert(place, (*byte, child));
+                    self.nodes[at].children.insert(place, (*byte, child as u32));
                     at = child;
                     break;
                 }
@@ -72,14 +73,14 @@ impl Trie {
         }
         let strings = &mut self.strings;
         let value = Value {
-            key: strings.add(key),
-            value: strings.add(value),
-            file: strings.add(source.file.as_bytes()),
+            key: strings.add(key) as u32,
+            value: strings.add(value) as u32,
+            file: strings.add(source.file.as_bytes()) as u32,
             line: source.line,
             priority: source.priority,
         };
         let values = &mut self.nodes[at].values;
-        match values.binary_search_by(|there| strings.text(there.key).cmp(key)) {
+        match values.binary_search_by(|there| strings.text(there.key as usize).cmp(key)) {
             // The key's own place stays: of equal texts the first added counts.
             Ok(found) => values[found] = Value { key: values[found].key, ..value },
             Err(place) => values.insert(place, value),
@@ -89,13 +90,13 @@ impl Trie {
     /// Leaves the first `common` bytes of the prefix at the node and moves all else into a child.
     fn split(&mut self, at: usize, common: usize) {
         let node = std::mem::take(&mut self.nodes[at]);
-        let prefix = self.strings.text(node.prefix);
+        let prefix = self.strings.text(node.prefix as usize);
         let (byte, kept) = (prefix[common], prefix[..common].to_vec());
-        let child = Node { prefix: node.prefix + common + 1, ..node };
+        let child = Node { prefix: node.prefix + common as u32 + 1, ..node };
         self.nodes.push(child);
         let child = self.nodes.len() - 1;
         self.nodes[at] =
-            Node { prefix: self.strings.add(&kept), children: vec![(byte, child)], values: Vec::new() };
+            Node { prefix: self.strings.add(&kept) as u32, children: vec![(byte, child as u32)], values: Vec::new() };
     }
 
     /// The file: header, nodes with children before their parents, texts.
@@ -130,9 +131,9 @@ impl Trie {
     fn store(&self, at: usize, strings_at: u64, out: &mut Vec<u8>) -> u64 {
         let node = &self.nodes[at];
         let children: Vec<(u8, u64)> =
-            node.children.iter().map(|(byte, child)| (*byte, self.store(*child, strings_at, out))).collect();
+            node.children.iter().map(|(byte, child)| (*byte, self.store(*child as usize, strings_at, out))).collect();
         let offset = out.len() as u64;
-        let text = |text: usize| (strings_at + text as u64).to_le_bytes();
+        let text = |text: u32| (strings_at + u64::from(text)).to_le_bytes();
         out.extend_from_slice(&text(node.prefix));
         out.extend_from_slice(&(children.len() as u64).to_le_bytes());
         out.extend_from_slice(&(node.values.len() as u64).to_le_bytes());

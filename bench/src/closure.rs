@@ -133,6 +133,7 @@ impl Closure {
                 self.row("pintle, closure unpacked before", "true", self.build("store")),
                 self.row("cp -a, mke2fs -d", "true", self.shell(&other)),
             ],
+            above: "",
             goals: vec![Goal::Faster(3.0, "cp -a"), Goal::Peak(120.0)],
             runs_at_most: 3,
         }
@@ -148,6 +149,7 @@ impl Closure {
                 self.row("pintle, nothing unpacked", "rm -rf cache/packs", self.build("remote")),
                 self.row("nix copy, mke2fs -d", "rm -rf home; mkdir -p copy home", self.nix_copy()),
             ],
+            above: "",
             goals: vec![Goal::Faster(3.0, "nix copy"), Goal::Peak(120.0)],
             runs_at_most: 3,
         }

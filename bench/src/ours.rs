@@ -88,7 +88,7 @@ impl Ours {
         Case {
             name: "image",
             title: "From a lock to a bootable image",
-            about: "Packages are downloaded, nothing is unpacked. Pintle writes a GPT disk that boots by BIOS and UEFI \
+            about: "Packages are downloaded, and nothing else is left of earlier builds. Pintle writes a GPT disk that boots by BIOS and UEFI \
                     (GRUB, systemd-boot, unified kernel image, ext4 root). mkosi writes a GPT disk with systemd-boot, \
                     a unified kernel image, an EROFS root and dm-verity; mmdebstrap with mke2fs and qemu-img an ext4 \
                     file system without partitions or loader. Same packages, no documentation, no Recommends. The \
@@ -96,13 +96,8 @@ impl Ours {
                     build` does unless told otherwise, also an SHA-256 of the image, two bills of materials and the \
                     page that shows where the bytes go.",
             rows: vec![
-                row("pintle, image and manifest only", "rm -rf cache/packs", &BARE),
-                row("pintle", "rm -rf cache/packs", &[]),
-                row(
-                    "pintle, image only, not even an initrd packed before",
-                    "rm -rf cache/packs cache/indices/initrd-* cache/indices/grub-*",
-                    &BARE,
-                ),
+                row("pintle, image and manifest only", "rm -rf cache/packs cache/indices/initrd-*", &BARE),
+                row("pintle", "rm -rf cache/packs cache/indices/initrd-*", &[]),
                 row("pintle, image only, packages unpacked before", "true", &BARE),
                 Row {
                     who: "floor: xz -d of every package and kernel module, two at a time".to_owned(),

@@ -127,11 +127,11 @@ fn os_release(inputs: &Inputs<'_>, kernel: &KernelFiles) -> Result<Vec<u8>, Plan
 /// GRUB's core image for a root that is partition `root_number`, embedded at sector `start`.
 pub(crate) fn grub(boot: &BootFiles<'_>, root_number: usize, start: u64) -> Result<Embedded, PlanError> {
     let missing = PlanError::NoBootFiles { option: "bios", what: "GRUB" };
-    let GrubFiles { files, pack } = boot.grub.as_ref().ok_or(missing)?;
+    let GrubFiles { files } = boot.grub.as_ref().ok_or(missing)?;
     // A partition of the disk that was booted, whatever its number: a copy on another disk cannot take its place.
     let prefix = format!("(,gpt{root_number})/boot/grub");
     let spec = CoreSpec { modules: MODULES, prefix: &prefix, ..CoreSpec::default() };
-    let core = core_image(files, &spec, pack).map_err(PlanError::Grub)?;
+    let core = core_image(files, &spec).map_err(PlanError::Grub)?;
     let boot_img = files("boot.img").ok_or_else(|| GrubError::Missing("boot.img".to_owned()));
     embed(&boot_img.map_err(PlanError::Grub)?, core, start).map_err(PlanError::Grub)
 }

@@ -1,4 +1,4 @@
-use pintle_boot::grub::{Files, Pack};
+use pintle_boot::grub::Files;
 use pintle_model::{Blob, Contents, Lock, System, Tree, TreePath};
 
 /// Everything a plan is made from.
@@ -83,6 +83,4 @@ pub struct EfiFiles {
 pub struct GrubFiles<'a> {
     /// Gives a file below `i386-pc/` by name.
     pub files: &'a Files<'a>,
-    /// Packs its core: [`pintle_boot::grub::pack`], or what remembers its results.
-    pub pack: &'a Pack<'a>,
 }

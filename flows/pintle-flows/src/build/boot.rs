@@ -5,10 +5,9 @@ use crate::closure::BootFolders;
 use crate::supply::Supply;
 use crate::unpack::Unpacked;
 use pintle_assemble::initrd::{self, InitrdError, InitrdOptions, Root};
-use pintle_boot::grub::{self, GrubError};
 use pintle_closure::Entry;
 use pintle_image::{BootFiles, EfiFiles, GrubFiles, KernelFiles, Variant};
-use pintle_model::{Blob, Contents, Digest, Hasher, Kind, System, Timestamp, Tree, TreePath, WriteAll};
+use pintle_model::{Blob, Contents, Hasher, Kind, System, Timestamp, Tree, TreePath, WriteAll};
 use pintle_package::EntryKind;
 use pintle_world::atomic::AtomicError;
 use pintle_world::kept;
@@ -198,18 +197,6 @@ fn pack(initrd: &Tree, supply: &Supply<'_>) -> Result<Blob, BootError> {
     let packed = stream.finish(len)?.finish()?;
     kept::write(&path, packed.clone())?;
     Ok(Blob::inline(packed))
-}
-
-/// GRUB's core, packed: a tenth of a second that is the same for every image with the same GRUB, so the result is kept.
-/// Where that cannot be, it is made again.
-pub(super) fn pack_grub(payload: &[u8], supply: &Supply<'_>) -> Result<Vec<u8>, GrubError> {
-    let path = supply.cache.indices().join(format!("grub-{}.lzma", Digest::of(payload)));
-    if let Ok(Some(packed)) = kept::read(&path) {
-        return Ok(packed);
-    }
-    let packed = grub::pack(payload)?;
-    kept::write(&path, packed.clone()).ok();
-    Ok(packed)
 }
 
 /// Hashes what is written.

@@ -310,8 +310,7 @@ fn prepare(
     steps.begin("boot files", tell, supply)?;
     let loaders = boot_files.as_ref().map_or(Loaders::Packages(&packages), Loaders::Folders);
     let grub = |name: &str| boot::grub_file(loaders, name, supply.store);
-    let pack = |payload: &[u8]| boot::pack_grub(payload, supply);
-    let grub = GrubFiles { files: &grub, pack: &pack };
+    let grub = GrubFiles { files: &grub };
     let boot = match wanted.disk() {
         true => boot::files(system, &root, loaders, grub, supply, time)?,
         false => None,

@@ -14,7 +14,7 @@ pub mod format;
 mod kernel;
 mod modules;
 
-pub use self::core::{CoreSpec, Files, Limits, Pack, core_image, pack};
+pub use self::core::{CoreSpec, Files, Limits, core_image};
 pub use embed::{Embedded, embed};
 
 /// Why no GRUB image could be made.

@@ -146,7 +146,7 @@ pub(crate) fn boot() -> BootFiles<'static> {
     BootFiles {
         kernels: vec![kernel(RELEASE)],
         efi: Some(EfiFiles { stub: program(None), systemd_boot: Blob::inline(*b"systemd-boot") }),
-        grub: Some(GrubFiles { files: &grub, pack: &pintle_boot::grub::pack }),
+        grub: Some(GrubFiles { files: &grub }),
     }
 }
 

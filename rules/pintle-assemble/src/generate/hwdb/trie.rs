@@ -95,8 +95,11 @@ impl Trie {
         let child = Node { prefix: node.prefix + common as u32 + 1, ..node };
         self.nodes.push(child);
         let child = self.nodes.len() - 1;
-        self.nodes[at] =
-            Node { prefix: self.strings.add(&kept) as u32, children: vec![(byte, child as u32)], values: Vec::new() };
+        self.nodes[at] = Node {
+            prefix: self.strings.add(&kept) as u32,
+            children: vec![(byte, child as u32)],
+            values: Vec::new(),
+        };
     }
 
     /// The file: header, nodes with children before their parents, texts.
@@ -130,8 +133,11 @@ impl Trie {
 
     fn store(&self, at: usize, strings_at: u64, out: &mut Vec<u8>) -> u64 {
         let node = &self.nodes[at];
-        let children: Vec<(u8, u64)> =
-            node.children.iter().map(|(byte, child)| (*byte, self.store(*child as usize, strings_at, out))).collect();
+        let children: Vec<(u8, u64)> = node
+            .children
+            .iter()
+            .map(|(byte, child)| (*byte, self.store(*child as usize, strings_at, out)))
+            .collect();
         let offset = out.len() as u64;
         let text = |text: u32| (strings_at + u64::from(text)).to_le_bytes();
         out.extend_from_slice(&text(node.prefix));

@@ -109,7 +109,7 @@ impl Closure {
     }
 
     pub(crate) fn cases(&self) -> Vec<Case> {
-        vec![self.from_store(), self.from_cache()]
+        vec![self.store_to_image(), self.cache_to_image()]
     }
 
     fn row(&self, who: &str, before: &str, call: Call) -> Row {
@@ -117,7 +117,7 @@ impl Closure {
         Row { who: who.to_owned(), before: vec![self.shell(clean), self.shell(before)], call }
     }
 
-    fn from_store(&self) -> Case {
+    fn store_to_image(&self) -> Case {
         let copy = "mkdir -p copy/nix/store; xargs -a paths cp -a -t copy/nix/store";
         let other = format!("{copy}; {}", self.mke2fs());
         Case {
@@ -139,7 +139,7 @@ impl Closure {
         }
     }
 
-    fn from_cache(&self) -> Case {
+    fn cache_to_image(&self) -> Case {
         Case {
             name: CASES[1],
             title: "From a binary cache to a bootable image",

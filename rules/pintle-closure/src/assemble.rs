@@ -1,7 +1,7 @@
 use crate::entries::{Entry, all_entries};
 use crate::{ClosureError, tree};
-use pintle_model::{Contents, InitrdSecrets, SourceId, Timestamp, Tree, TreePath};
-use pintle_nix::nar::UnpackedNar;
+use pintle_model::{Contents, InitrdSecrets, OriginId, SourceId, Timestamp, Tree, TreeError, TreePath};
+use pintle_nix::nar::{self, UnpackedNar};
 use pintle_nix::{PathInfo, StorePath};
 
 /// One store path, ready to be read.
@@ -9,10 +9,30 @@ use pintle_nix::{PathInfo, StorePath};
 pub struct Part<'a> {
     /// What is known of it.
     pub info: &'a PathInfo,
-    /// Its names and attributes.
-    pub unpacked: &'a UnpackedNar,
-    /// The pack with its bytes.
-    pub source: SourceId,
+    /// Its files.
+    pub files: Files<'a>,
+}
+
+/// The files of a store path.
+#[derive(Clone, Copy, Debug)]
+pub enum Files<'a> {
+    /// Unpacked from an archive: names and attributes, and the pack with the bytes.
+    Unpacked(&'a UnpackedNar, SourceId),
+    /// Read where they are: what is at this place of a tree.
+    Tree(&'a Tree, &'a TreePath),
+}
+
+impl Files<'_> {
+    /// Puts them at `at` of `tree`, as they are in a store.
+    ///
+    /// # Errors
+    /// [`TreeError`].
+    pub fn insert(&self, tree: &mut Tree, at: &TreePath, origin: OriginId) -> Result<(), TreeError> {
+        match self {
+            Self::Unpacked(nar, source) => nar.insert(tree, at, *source, origin),
+            Self::Tree(from, root) => nar::insert_tree(from, root, tree, at, origin),
+        }
+    }
 }
 
 /// Everything that a system of a closure is made from.

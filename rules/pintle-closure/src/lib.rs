@@ -13,7 +13,7 @@ pub mod esp;
 mod store;
 mod tree;
 
-pub use assemble::{Assembled, Input, Part, assemble};
+pub use assemble::{Assembled, Files, Input, Part, assemble};
 pub use complete::{PATHS, complete};
 pub use entries::{Entry, File, bootspec, entry_of, specialisation};
 pub use error::ClosureError;

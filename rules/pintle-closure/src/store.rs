@@ -211,6 +211,6 @@ mod tests {
         let other = store(&other, "toy-1", &NoContents).unwrap();
         assert_eq!(stored.tree.info, other.tree.info);
         assert_ne!(stored.listing.info, other.listing.info);
-        insta::assert_snapshot!(store(&tree, "toy 1", &NoContents).unwrap_err(), @"`toy 1` has a name part with other characters than A-Z a-z 0-9 + - . _ ? =");
+        insta::assert_snapshot!(store(&tree, "toy 1", &NoContents).unwrap_err(), @"nothing can be published as `toy 1`; change `name` or `version` of the system");
     }
 }

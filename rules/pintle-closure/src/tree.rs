@@ -81,7 +81,7 @@ pub(crate) fn root(input: &Input<'_>) -> Result<Tree, ClosureError> {
     }
     for part in &input.parts {
         let origin = tree.origin(Origin::StorePath(part.info.path.to_string()));
-        part.unpacked.insert(&mut tree, &part.info.path.tree_path()?, part.source, origin)?;
+        part.files.insert(&mut tree, &part.info.path.tree_path()?, origin)?;
     }
     around(&mut Adding { tree: &mut tree, origin, time: input.epoch }, input)?;
     Ok(tree)

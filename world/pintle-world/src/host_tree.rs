@@ -3,8 +3,8 @@
 use crate::Store;
 use crate::store::StoreError;
 use pintle_model::{
-    Attrs, Blob, Bytes, InodeId, Kind, Origin, OriginId, Segment, SourceId, Timestamp, Tree, TreeError,
-    TreePath, Xattrs,
+    Attrs, Blob, Bytes, Digest, Hasher, InodeId, Kind, Origin, OriginId, Segment, SourceId, Timestamp, Tree,
+    TreeError, TreePath, Xattrs,
 };
 use rustix::fs::SeekFrom;
 use std::collections::BTreeMap;
@@ -60,7 +60,7 @@ const XATTR_MAX: usize = 1 << 16;
 pub fn read(root: &Path, store: &Store, ownership: Ownership) -> Result<Tree, HostTreeError> {
     let mut tree = Tree::new();
     let origin = tree.origin(Origin::Host(root.display().to_string()));
-    let mut reader = Reader { tree, origin, store, ownership, seen: BTreeMap::new() };
+    let mut reader = Reader { tree, origin, store, ownership, seen: BTreeMap::new(), witness: None };
     let metadata = std::fs::metadata(root).map_err(|source| failed(root, source))?;
     if metadata.is_dir() {
         let id = reader.tree.root();
@@ -79,14 +79,24 @@ pub fn read(root: &Path, store: &Store, ownership: Ownership) -> Result<Tree, Ho
     Ok(reader.tree)
 }
 
-/// Reads what is at `path`, whatever it is (a link is not followed), as the only entry of a tree.
+/// What is at some path, as far as an archive of Nix would hold it.
+#[derive(Debug)]
+pub struct Plain {
+    /// It, as the only entry: names, links, and files with mode; no extended attributes, holes or files of several names.
+    pub tree: Tree,
+    /// Changes when anything of it is written, replaced or changed: made of the names, and of what stat(2) says.
+    pub witness: Digest,
+}
+
+/// Reads what is at `path`, whatever it is (a link is not followed).
 ///
 /// # Errors
 /// [`HostTreeError`]; nothing is skipped.
-pub fn read_one(path: &Path, store: &Store, ownership: Ownership) -> Result<Tree, HostTreeError> {
+pub fn read_plain(path: &Path, store: &Store) -> Result<Plain, HostTreeError> {
     let mut tree = Tree::new();
     let origin = tree.origin(Origin::Host(path.display().to_string()));
-    let mut reader = Reader { tree, origin, store, ownership, seen: BTreeMap::new() };
+    let (ownership, seen) = (Ownership::Root, BTreeMap::new());
+    let mut reader = Reader { tree, origin, store, ownership, seen, witness: Some(Hasher::new()) };
     let metadata = std::fs::symlink_metadata(path).map_err(|source| failed(path, source))?;
     let name = path.file_name().map(|name| name.as_bytes().to_vec()).unwrap_or_default();
     let inside = TreePath::new(name).map_err(|error| bad(path, error.into()))?;
@@ -94,7 +104,8 @@ pub fn read_one(path: &Path, store: &Store, ownership: Ownership) -> Result<Tree
     if metadata.is_dir() {
         reader.below(vec![(path.to_owned(), inside)])?;
     }
-    Ok(reader.tree)
+    let witness = reader.witness.take().unwrap_or_default().finish().digest();
+    Ok(Plain { tree: reader.tree, witness })
 }
 
 fn failed(path: &Path, source: io::Error) -> HostTreeError {
@@ -112,6 +123,8 @@ struct Reader<'a> {
     ownership: Ownership,
     /// Device and inode number of files with several names.
     seen: BTreeMap<(u64, u64), InodeId>,
+    /// Of what is read plainly, everything that would be another if it changed.
+    witness: Option<Hasher>,
 }
 
 impl Reader<'_> {
@@ -141,6 +154,13 @@ impl Reader<'_> {
     }
 
     fn entry(&mut self, host: &Path, path: &TreePath, metadata: &Metadata) -> Result<(), HostTreeError> {
+        if let Some(witness) = &mut self.witness {
+            note(witness, path, metadata);
+            let kind = self.kind(host, metadata)?;
+            let attrs = self.attrs(metadata);
+            let added = self.tree.add(path, kind, attrs, self.origin);
+            return added.map(drop).map_err(|error| bad(host, error));
+        }
         let number = (metadata.dev(), metadata.ino());
         let shared = !metadata.is_dir() && metadata.nlink() > 1;
         if shared && let Some(id) = self.seen.get(&number) {
@@ -191,6 +211,10 @@ impl Reader<'_> {
         if metadata.len() == 0 {
             return Ok(Blob::default());
         }
+        if self.witness.is_some() {
+            let absolute = std::path::absolute(host).map_err(|source| failed(host, source))?;
+            return Ok(Blob::at(self.store.add_known_file(absolute, metadata.len()), 0, metadata.len()));
+        }
         let source = self.store.add_file(host)?;
         // Fewer blocks than bytes: there are holes (or the file system compresses, and finds no holes below).
         if metadata.blocks() * 512 >= metadata.len() {
@@ -200,6 +224,17 @@ impl Reader<'_> {
         let segments = data_segments(&file, source, metadata.len()).map_err(|source| failed(host, source))?;
         Ok(Blob::sparse(metadata.len(), segments).unwrap_or_else(|| Blob::at(source, 0, metadata.len())))
     }
+}
+
+/// What stat(2) says that changes with the content or the attributes of a file.
+fn note(witness: &mut Hasher, path: &TreePath, metadata: &Metadata) {
+    witness.update(path.as_bytes());
+    witness.update(&[0]);
+    for number in [metadata.dev(), metadata.ino(), metadata.len(), metadata.mode().into()] {
+        witness.update(&number.to_le_bytes());
+    }
+    let times = [metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec()];
+    times.iter().for_each(|number| witness.update(&number.to_le_bytes()));
 }
 
 /// The runs of data in `file`, by `SEEK_DATA` and `SEEK_HOLE`; a file system without them gives one run.
@@ -226,12 +261,14 @@ fn data_segments(file: &std::fs::File, source: SourceId, len: u64) -> io::Result
 /// All extended attributes of `path` itself; none where the file system has none.
 fn read_xattrs(path: &Path) -> Result<Xattrs, HostTreeError> {
     let fail = |errno: rustix::io::Errno| failed(path, errno.into());
-    let mut names = vec![0u8; XATTR_MAX];
-    let length = match rustix::fs::llistxattr(path, &mut names) {
-        Ok(length) => length,
-        Err(rustix::io::Errno::OPNOTSUPP) => 0,
+    // Most files have none: asked for the length first, no room has to be made for them.
+    match rustix::fs::llistxattr(path, &mut [0u8; 0]) {
+        Ok(0) | Err(rustix::io::Errno::OPNOTSUPP) => return Ok(Xattrs::new()),
+        Ok(_) => {}
         Err(errno) => return Err(fail(errno)),
-    };
+    }
+    let mut names = vec![0u8; XATTR_MAX];
+    let length = rustix::fs::llistxattr(path, &mut names).map_err(fail)?;
     let mut found = Xattrs::new();
     for name in names[..length].split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
         let mut value = vec![0u8; XATTR_MAX];
@@ -269,6 +306,34 @@ mod tests {
         let mut tail = [0; 4];
         blob.read_at(&store, (10 << 20) - 4, &mut tail).unwrap();
         assert_eq!(&tail, b"\0end");
+    }
+
+    #[test]
+    fn what_is_read_plainly_has_a_witness_of_every_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("root");
+        std::fs::create_dir_all(root.join("a")).unwrap();
+        std::fs::write(root.join("a/file"), b"hello").unwrap();
+        std::fs::hard_link(root.join("a/file"), root.join("a/other")).unwrap();
+        let store = Store::open(&Cache::open(folder.path().join("cache")).unwrap());
+        let witness = || read_plain(&root, &store).unwrap().witness;
+        let first = witness();
+        assert_eq!(first, witness());
+        let tree = read_plain(&root, &store).unwrap().tree;
+        let (one, two) = (TreePath::literal("root/a/file"), TreePath::literal("root/a/other"));
+        assert_ne!(tree.lookup(&one), tree.lookup(&two));
+        let Kind::File(blob) = &tree.get(&one).unwrap().kind else { panic!("a file") };
+        assert_eq!(blob.read(&store, 10).unwrap(), b"hello");
+        // The same length and the same times; what cannot be set back is the time of the change itself.
+        let path = root.join("a/file");
+        let time = std::fs::metadata(&path).unwrap().modified().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::fs::write(&path, b"HELLO").unwrap();
+        std::fs::File::open(&path).unwrap().set_modified(time).unwrap();
+        let second = witness();
+        assert_ne!(first, second);
+        std::fs::rename(root.join("a/other"), root.join("a/third")).unwrap();
+        assert_ne!(second, witness());
     }
 
     #[test]

@@ -401,3 +401,30 @@ fn a_closure_larger_than_the_disk_is_told_whose_files_they_are() {
     ");
     assert!(!folder.path().join("out/toy.raw").exists());
 }
+
+/// What was compared once is compared again when anything of it changed.
+#[test]
+fn a_store_that_was_changed_behind_our_back_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (store, folder) = (fixture().store_copy(), tempfile::tempdir().unwrap());
+    let build = || {
+        let mut build = pintle(folder.path());
+        build.args(["build", "--no-report", "--sbom", "none", "--nix", &fixture().gen2, "--nix-store"]);
+        finish(build.arg(&store.root))
+    };
+    let good = build();
+    assert!(good.status.success(), "{}", String::from_utf8_lossy(&good.stderr));
+    let file = store.root.join(fixture().gen2.trim_start_matches('/')).join("boot.json");
+    let (bytes, time) = (fs::read(&file).unwrap(), fs::metadata(&file).unwrap().modified().unwrap());
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    let text = String::from_utf8(bytes).unwrap();
+    let other = text.replacen("toy", "yot", 1);
+    assert_ne!(text, other);
+    fs::write(&file, other).unwrap();
+    fs::File::open(&file).unwrap().set_modified(time).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o444)).unwrap();
+    let bad = build();
+    let said = String::from_utf8_lossy(&bad.stderr).replace(&store.root.display().to_string(), "ROOT");
+    let said = digits(&said.replace(&fixture().gen2, "GEN2"));
+    insta::assert_snapshot!(format!("exit {}\n{said}", bad.status.code().unwrap_or(-1)), @"");
+}

@@ -70,8 +70,7 @@ pub(super) fn of_closure(
     epoch: Timestamp,
     supply: &Supply<'_>,
 ) -> Result<Root, BuildError> {
-    let parts =
-        closure.paths.iter().map(|path| Part { info: &path.info, unpacked: &path.nar, source: path.source });
+    let parts = closure.paths.iter().map(|path| Part { info: &path.info, files: path.files() });
     let mut assembled = pintle_closure::assemble(&pintle_closure::Input {
         toplevel: &closure.toplevel,
         parts: parts.collect(),

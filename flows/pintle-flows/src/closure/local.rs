@@ -1,13 +1,12 @@
 //! A store of this machine: its database says what it holds, its files are read where they are.
 
-use super::ClosureError;
-use super::pour::pour;
+use super::{ClosureError, Supplied};
 use crate::supply::Supply;
-use pintle_model::{Hashed, PackSink, TreePath};
-use pintle_nix::nar::{self, Limits, UnpackedNar};
-use pintle_nix::{PathInfo, StoreDir, StorePath, database, registration};
+use pintle_model::{TreePath, Verified};
+use pintle_nix::nar;
+use pintle_nix::{PathInfo, StoreDir, StorePath, UnpackError, database, registration};
 use pintle_world::files;
-use pintle_world::host_tree::{self, Ownership};
+use pintle_world::host_tree::{self, Plain};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -53,48 +52,35 @@ impl LocalStore {
         format!("the store in {}", self.root.display())
     }
 
-    /// Reads the files of `info` into `pack`; what comes out is to be compared with what is expected.
+    /// The files of `info`, where they are: compared with its digest, unless they were since the machine was started and
+    /// nothing has changed them.
     ///
     /// # Errors
     /// [`ClosureError`].
-    pub(super) fn pack(
-        &self,
-        info: &PathInfo,
-        pack: &mut dyn PackSink,
-        supply: &Supply<'_>,
-    ) -> Result<(UnpackedNar, Hashed), ClosureError> {
-        let path = &info.path;
-        let host = self.root.join(path.to_string().trim_start_matches('/'));
+    pub(super) fn read(&self, info: &PathInfo, supply: &Supply<'_>) -> Result<Supplied, ClosureError> {
+        let path = || info.path.clone();
+        let host = self.root.join(info.path.to_string().trim_start_matches('/'));
         let failed = |source| ClosureError::Read { path: host.clone(), source };
         if !files::is_there(&host).map_err(failed)? {
-            return Err(ClosureError::Gone { path: path.clone(), root: self.root.clone() });
+            return Err(ClosureError::Gone { path: path(), root: self.root.clone() });
         }
-        let mut tree = host_tree::read_one(&host, supply.store, Ownership::Root)
-            .map_err(|source| ClosureError::HostTree { path: path.clone(), source })?;
-        // What the file system of this machine adds (labels of SELinux) is not part of a store.
-        tree.forget_xattrs();
-        let root = TreePath::new(path.base_name()).map_err(pintle_closure::ClosureError::from)?;
-        let limits = Limits::default().with_size(info.nar_size);
-        let (written, read) = pour(
-            |out| nar::write_to(&tree, &root, supply.store, out),
-            |archive| nar::unpack(archive, &limits, pack),
-        );
-        match (written, read) {
-            (_, Ok(unpacked)) => Ok(unpacked),
-            // The writer's own fault comes first, unless it is that nobody reads any more.
-            (Err(source), Err(_)) if !broken(&source) => {
-                Err(ClosureError::Pack { path: path.clone(), source })
-            }
-            (_, Err(source)) => {
-                let source = pintle_nix::UnpackError::Nar { path: path.clone(), source };
-                Err(ClosureError::Unpack { place: self.name(), source })
-            }
+        let Plain { tree, witness } = host_tree::read_plain(&host, supply.store)
+            .map_err(|source| ClosureError::HostTree { path: path(), source })?;
+        let root = TreePath::new(info.path.base_name()).map_err(pintle_closure::ClosureError::from)?;
+        let damaged = |source| ClosureError::Pack { path: path(), source };
+        let wrong = |source| ClosureError::Unpack { place: self.name(), source };
+        let actual = nar::size(&tree, &root).map_err(damaged)?;
+        if actual != info.nar_size {
+            return Err(wrong(UnpackError::Size { path: path(), expected: info.nar_size, actual }));
         }
+        if !supply.store.has_seen(&info.nar_hash, &witness) {
+            let hashed = nar::hash(&tree, &root, supply.store).map_err(damaged)?;
+            Verified::new((), hashed, info.nar_hash)
+                .map_err(|source| wrong(UnpackError::Digest { path: path(), source }))?;
+            supply.store.note_seen(&info.nar_hash, &witness);
+        }
+        Ok(Supplied::here(info.clone(), tree, root))
     }
-}
-
-fn broken(error: &nar::WriteError) -> bool {
-    matches!(error, nar::WriteError::Sink { source, .. } if source.kind() == io::ErrorKind::BrokenPipe)
 }
 
 fn missing(path: &Path) -> ClosureError {

@@ -6,7 +6,6 @@ mod cache;
 mod error;
 mod local;
 mod locate;
-mod pour;
 mod secrets;
 mod supply;
 mod walk;

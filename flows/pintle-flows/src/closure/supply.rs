@@ -4,7 +4,8 @@ use super::cache::{UNPROMISED, failed};
 use super::{ClosureError, Places};
 use crate::into_pack::IntoPack;
 use crate::supply::{CONNECTIONS, Supply};
-use pintle_model::{PackSink, SourceId, Verified};
+use pintle_closure::Files;
+use pintle_model::{PackSink, SourceId, Tree, TreePath, Verified};
 use pintle_nix::nar::{self, Limits, UNPACK_FORMAT, UnpackedNar};
 use pintle_nix::{NarInfo, PathInfo, UnpackError};
 use pintle_world::Expected;
@@ -22,10 +23,31 @@ use std::thread;
 pub(crate) struct Supplied {
     /// What is known of it.
     pub(crate) info: PathInfo,
-    /// Its names and attributes.
-    pub(crate) nar: UnpackedNar,
-    /// The pack with its bytes.
-    pub(crate) source: SourceId,
+    files: Kept,
+}
+
+/// Where its files are.
+#[derive(Clone, Debug)]
+enum Kept {
+    /// In a pack of the content store.
+    Pack(UnpackedNar, SourceId),
+    /// In a store of this machine: a tree, and its only entry.
+    Here(Box<Tree>, TreePath),
+}
+
+impl Supplied {
+    /// A path that was found in a store of this machine.
+    pub(super) fn here(info: PathInfo, tree: Tree, root: TreePath) -> Self {
+        Self { info, files: Kept::Here(Box::new(tree), root) }
+    }
+
+    /// Its files.
+    pub(crate) fn files(&self) -> Files<'_> {
+        match &self.files {
+            Kept::Pack(nar, source) => Files::Unpacked(nar, *source),
+            Kept::Here(tree, root) => Files::Tree(tree, root),
+        }
+    }
 }
 
 /// All of `infos`, in their order. What the content store has is opened; the rest is read or fetched, and unpacked on
@@ -65,7 +87,7 @@ fn opened(info: &PathInfo, supply: &Supply<'_>) -> Result<Option<Supplied>, Clos
         }
         supply.store.vouch(&info.nar_hash, UNPACK_FORMAT);
     }
-    Ok(Some(Supplied { info: info.clone(), nar, source: pack.source }))
+    Ok(Some(Supplied { info: info.clone(), files: Kept::Pack(nar, pack.source) }))
 }
 
 /// What a path is unpacked from.
@@ -168,24 +190,33 @@ fn unpack(
     places: &Places,
     supply: &Supply<'_>,
 ) -> Result<Supplied, ClosureError> {
-    let writer = supply.store.create_pack(&info.nar_hash, UNPACK_FORMAT)?;
-    let mut pack = IntoPack { writer, fetcher: supply.fetcher };
-    let path = || info.path.clone();
-    let (place, unpacked) = match archive {
-        Archive::Local => (places.local.name(), places.local.pack(info, &mut pack, supply)),
+    match archive {
+        Archive::Local => places.local.read(info, supply),
         Archive::File(nar_info, file, place) => {
             let opened = pintle_world::files::open(file.get());
             let file = opened.map_err(|source| ClosureError::Read { path: file.get().clone(), source })?;
-            let unpacked = packed(info, &nar_info, file, &place, &mut pack);
-            (place, unpacked)
+            into_pack(info, &nar_info, file, &place, supply)
         }
         Archive::Bytes(nar_info, bytes, place) => {
-            let unpacked = packed(info, &nar_info, bytes.as_slice(), &place, &mut pack);
-            (place, unpacked)
+            into_pack(info, &nar_info, bytes.as_slice(), &place, supply)
         }
-    };
+    }
+}
+
+/// Unpacks a packed archive into the content store.
+fn into_pack(
+    info: &PathInfo,
+    nar_info: &NarInfo,
+    archive: impl Read + Send,
+    place: &str,
+    supply: &Supply<'_>,
+) -> Result<Supplied, ClosureError> {
+    let writer = supply.store.create_pack(&info.nar_hash, UNPACK_FORMAT)?;
+    let mut pack = IntoPack { writer, fetcher: supply.fetcher };
+    let path = || info.path.clone();
+    let unpacked = packed(info, nar_info, archive, place, &mut pack);
     let (nar, hashed) = unpacked.map_err(|error| kept(error, info, supply))?;
-    let wrong = |source| ClosureError::Unpack { place: place.clone(), source };
+    let wrong = |source| ClosureError::Unpack { place: place.to_owned(), source };
     if hashed.len() != info.nar_size {
         let (expected, actual) = (info.nar_size, hashed.len());
         return Err(wrong(UnpackError::Size { path: path(), expected, actual }));
@@ -194,7 +225,7 @@ fn unpack(
         .map_err(|source| wrong(UnpackError::Digest { path: path(), source }))?
         .into_inner();
     let pack = pack.writer.finish(nar.to_bytes())?;
-    Ok(Supplied { info: info.clone(), nar, source: pack.source })
+    Ok(Supplied { info: info.clone(), files: Kept::Pack(nar, pack.source) })
 }
 
 type Unpacked = Result<(UnpackedNar, pintle_model::Hashed), ClosureError>;

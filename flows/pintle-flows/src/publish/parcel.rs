@@ -144,7 +144,7 @@ impl Parcel<'_> {
                 let root = self.info.path.tree_path().map_err(pintle_closure::ClosureError::from)?;
                 let mut tree = Tree::new();
                 let origin = tree.origin(Origin::StorePath(self.info.path.to_string()));
-                let inserted = path.nar.insert(&mut tree, &root, path.source, origin);
+                let inserted = path.files().insert(&mut tree, &root, origin);
                 inserted.map_err(pintle_closure::ClosureError::from)?;
                 Ok((Cow::Owned(root), Cow::Owned(tree)))
             }

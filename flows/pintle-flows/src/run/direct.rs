@@ -69,7 +69,7 @@ pub fn direct(request: &DirectRequest<'_>, supply: &Supply<'_>) -> Result<Direct
         infos.extend(closure::infos(&other)?.1);
     }
     let paths = closure::supply(infos.values().collect(), &places, supply)?;
-    let parts = paths.iter().map(|path| Part { info: &path.info, unpacked: &path.nar, source: path.source });
+    let parts = paths.iter().map(|path| Part { info: &path.info, files: path.files() });
     let epoch = Timestamp::from_secs(1);
     let secrets = request.nix.initrd_secrets;
     let input = pintle_closure::Input {

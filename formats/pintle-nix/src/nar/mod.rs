@@ -15,6 +15,8 @@ pub use error::{Inside, NameFault, NarError};
 pub use limits::Limits;
 pub use read::{Node, NodeKind, Reader};
 pub use unpack::unpack;
-pub use unpacked::{BadIndex, FILE_MODE, NarEntry, NarKind, PROGRAM_MODE, UNPACK_FORMAT, UnpackedNar};
+pub use unpacked::{
+    BadIndex, FILE_MODE, NarEntry, NarKind, PROGRAM_MODE, UNPACK_FORMAT, UnpackedNar, insert_tree,
+};
 pub(crate) use write::write_with;
 pub use write::{WriteError, hash, size, write, write_to};

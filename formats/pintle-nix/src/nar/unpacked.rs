@@ -128,6 +128,36 @@ impl UnpackedNar {
     }
 }
 
+/// Puts what is at `root` of `from` at exactly `at` of `tree`, as [`UnpackedNar::insert`] does with what an archive of it
+/// would give. What no archive holds must not be in it ([`super::size`] says so).
+///
+/// # Errors
+/// [`TreeError`]; what was inserted before it stays.
+pub fn insert_tree(
+    from: &Tree,
+    root: &TreePath,
+    tree: &mut Tree,
+    at: &TreePath,
+    origin: OriginId,
+) -> Result<(), TreeError> {
+    if let Some(parent) = at.parent() {
+        tree.ensure_directory(&parent, attrs(0o755), origin)?;
+    }
+    for entry in from.walk_from(root) {
+        let inside = entry.path.as_bytes().strip_prefix(root.as_bytes()).unwrap_or_default();
+        let inside = inside.strip_prefix(b"/").unwrap_or(inside);
+        let path = if inside.is_empty() { at.clone() } else { at.join(inside)? };
+        let (kind, mode) = match &entry.inode.kind {
+            Kind::Directory(_) => (Kind::Directory(BTreeMap::new()), PROGRAM_MODE),
+            Kind::Symlink(target) => (Kind::Symlink(target.clone()), 0o777),
+            kind if entry.inode.attrs.mode & 0o100 != 0 => (kind.clone(), PROGRAM_MODE),
+            kind => (kind.clone(), FILE_MODE),
+        };
+        tree.add(&path, kind, attrs(mode), origin)?;
+    }
+    Ok(())
+}
+
 impl StorePath {
     /// Where the path is in a tree: without leading slash.
     ///

@@ -94,6 +94,18 @@ impl Store {
         self.vouched.add(digest, format, &self.cache.pack(digest, format).with_extension("pack"));
     }
 
+    /// Whether what has this witness ([`crate::host_tree::Plain::witness`]) was found to have the digest `digest` since
+    /// the machine was started.
+    #[must_use]
+    pub fn has_seen(&self, digest: &Digest, witness: &Digest) -> bool {
+        self.vouched.has_seen(digest, witness)
+    }
+
+    /// Notes that what has this witness has the digest `digest`.
+    pub fn note_seen(&self, digest: &Digest, witness: &Digest) {
+        self.vouched.note_seen(digest, witness);
+    }
+
     /// Starts the pack of the blob `digest`. Nothing is visible before [`PackWriter::finish`].
     ///
     /// # Errors
@@ -117,6 +129,12 @@ impl Store {
         } else {
             Err(fail(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")))
         }
+    }
+
+    /// A number for a regular file of `len` bytes, at an absolute path; opened when it is read, and refused then where
+    /// it has another length.
+    pub(crate) fn add_known_file(&self, path: PathBuf, len: u64) -> SourceId {
+        self.sources.add(path, Some(len))
     }
 
     /// The open file behind a source, for kernel-side copies; opened again when it had been closed to save descriptors.

@@ -3,6 +3,8 @@
 //! A pack is not synced when it is written, and lies in a cache that people copy, restore and clean by hand. It counts
 //! as compared only while it is the same file, unchanged, and the machine was not started anew since: after a power
 //! cut, or when anything wrote to it, the digests are taken again (some tenths of a second for a server's packages).
+//!
+//! Folders that are read where they are (store paths of this machine) are noted by a witness instead of a file's stamp.
 
 use crate::kept;
 use pintle_model::Digest;
@@ -16,6 +18,8 @@ use std::sync::{Mutex, PoisonError};
 type Stamp = [i64; 6];
 /// Digest of what was unpacked, and the format.
 type Key = ([u8; 32], u32);
+/// In place of a format: the stamp is a witness.
+const SEEN: u32 = u32::MAX;
 /// Bytes of a key and its stamp in the file.
 const RECORD: usize = 32 + 4 + 6 * 8;
 
@@ -56,6 +60,19 @@ impl Vouched {
         table.stamps.insert((*digest.as_bytes(), format), stamp(&metadata));
         table.changed = true;
     }
+
+    /// True while what has this digest has the witness that was noted.
+    pub(super) fn has_seen(&self, digest: &Digest, witness: &Digest) -> bool {
+        let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        table.stamps.get(&(*digest.as_bytes(), SEEN)) == Some(&witness_stamp(witness))
+    }
+
+    /// Notes the witness.
+    pub(super) fn note_seen(&self, digest: &Digest, witness: &Digest) {
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        table.stamps.insert((*digest.as_bytes(), SEEN), witness_stamp(witness));
+        table.changed = true;
+    }
 }
 
 impl Drop for Vouched {
@@ -84,6 +101,13 @@ fn stamp(file: &Metadata) -> Stamp {
         file.ctime(),
         file.ctime_nsec(),
     ]
+}
+
+fn witness_stamp(witness: &Digest) -> Stamp {
+    let mut stamp = Stamp::default();
+    let (numbers, _) = witness.as_bytes().as_chunks::<8>();
+    stamp.iter_mut().zip(numbers).for_each(|(to, from)| *to = i64::from_le_bytes(*from));
+    stamp
 }
 
 fn parse(records: &[u8]) -> BTreeMap<Key, Stamp> {

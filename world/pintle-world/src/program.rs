@@ -115,14 +115,16 @@ fn last(said: &mut File) -> io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
 
     fn run(script: &str, limit: Duration) -> Result<String, String> {
         let folder = tempfile::tempdir().unwrap();
         let (program, file) = (folder.path().join("program"), folder.path().join("file"));
         std::fs::write(&file, "before ").unwrap();
-        std::fs::write(&program, script).unwrap();
-        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let text = folder.path().join("text");
+        std::fs::write(&text, script).unwrap();
+        // By another process: what is open for writing anywhere cannot be run.
+        let install = Command::new("install").arg("-m755").args([&text, &program]).status();
+        assert!(install.unwrap().success());
         let short = |text: String| text.replace(&folder.path().display().to_string(), "HERE");
         match run_on(&program, &file, folder.path(), limit) {
             Ok(()) => Ok(std::fs::read_to_string(file).unwrap()),

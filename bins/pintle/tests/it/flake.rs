@@ -171,6 +171,39 @@ fn an_image_that_nix_builds_has_the_same_bytes() {
     assert!(derivation.contains("builder") && !derivation.contains("requiredSystemFeatures"), "{derivation}");
 }
 
+/// What `docs/nix.md` tells people to write.
+#[test]
+fn the_example_of_the_guide_builds() {
+    let guide = fs::read_to_string(checkout().join("docs/nix.md")).unwrap();
+    let example = guide.split("```nix\n").find(|part| part.contains("nixosConfigurations.web =")).unwrap();
+    let (example, after) = example.split_once("```").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("flake.nix"), example).unwrap();
+    fs::write(folder.path().join("configuration.nix"), "{ }\n").unwrap();
+    let path = |folder: &Path| format!("path:{}", folder.display());
+    let (here, nixpkgs) = (path(folder.path()), path(flake().nixpkgs.path()));
+    let pintle = path(flake().ours.path());
+    let made = flake().built(&flake().nix(&[
+        "build",
+        "--no-link",
+        "--print-out-paths",
+        &here,
+        "--no-write-lock-file",
+        "--override-input",
+        "nixpkgs",
+        &nixpkgs,
+        "--override-input",
+        "pintle",
+        &pintle,
+    ]));
+    // It shows what comes out, for a system called `web`.
+    let shown = after.split("$ ls result/\n").nth(1).unwrap().lines().next().unwrap();
+    let mut names: Vec<String> =
+        fs::read_dir(made).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names.join("  ").replace("toy", "web"), shown);
+}
+
 /// GRUB out of a folder, through the firmware to the system.
 #[test]
 fn an_image_that_nix_builds_boots() {

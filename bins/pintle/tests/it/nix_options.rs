@@ -3,7 +3,6 @@
 use crate::common::{cache, finish, succeed};
 use pintle_testkit::nix::fixture;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -116,7 +115,7 @@ fn other_boot_loaders_are_another_lock() {
     // A loader that cannot be one is told before anything is written.
     fs::File::create(&module).unwrap().set_len(9 << 20).unwrap();
     insta::assert_snapshot!(told(here, &build(&[])), @"
-    exit 1
+    exit 3
     error: ././grub/lib/grub/i386-pc/video.mod cannot be a file of a boot loader: more than 8388608 bytes in a file of a boot loader
     ");
 }
@@ -125,8 +124,10 @@ fn other_boot_loaders_are_another_lock() {
 fn secret(folder: &Path, script: &str) {
     let program = folder.join("bin/secret-of-this-machine");
     fs::create_dir_all(program.parent().unwrap()).unwrap();
-    fs::write(&program, script).unwrap();
-    fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
+    let text = folder.join("script");
+    fs::write(&text, script).unwrap();
+    // By another process: what is open for writing anywhere cannot be run.
+    succeed(Command::new("install").arg("-m755").arg(text).arg(program));
 }
 
 #[test]
@@ -222,4 +223,29 @@ fn secrets_that_cannot_be_added_stop_the_build() {
     error: SYSTEM/append-initrd-secrets adds the secrets to the initrd, and there is none at COPYSYSTEM/append-initrd-secrets to be run: build where the closure is in the store (`nix copy`), or leave the secrets out with `source.nix-initrd-secrets = "omit"`
     "#);
     succeed(Command::new("chmod").args(["-R", "u+w"]).arg(store.path()));
+}
+
+/// Before anybody is asked.
+#[test]
+fn another_machine_has_neither_our_folders_nor_our_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let told = |arguments: &[&str]| {
+        let builder = ["--builder", "ssh://nobody@192.0.2.1"];
+        told(here, &build(here, &fixture().secrets, &[&builder, arguments].concat()))
+    };
+    let cache = ["--nix-cache", "https://cache.example.org"];
+    insta::assert_snapshot!(told(&[]), @"
+    exit 2
+    error: the closure is in a store of this machine, which the builder cannot read: name a binary cache that both reach (`source.nix-caches`)
+      next: ask for `tar`, which holds all of it, or build it here: --builder here
+    ");
+    insta::assert_snapshot!(told(&[&cache[..], &["--nix-boot-files", "/usr"]].concat()), @"
+    exit 2
+    error: `source.nix-boot-files` names folders of this machine, which the builder cannot read: take it out, and the boot loaders come from the Debian archive
+    ");
+    insta::assert_snapshot!(told(&[&cache[..], &["--run-initrd-secrets"]].concat()), @r#"
+    exit 2
+    error: `source.nix-initrd-secrets = "run"` puts secrets of this machine into the image, which the builder does not have: build here
+    "#);
 }

@@ -208,7 +208,8 @@ let
         read =
           module:
           let
-            content = if isFunction module then module arguments else module;
+            said = if builtins.isPath module then import module else module;
+            content = if isFunction said then said arguments else said;
           in
           concatMap read (content.imports or [ ]) ++ [ content ];
         all = concatMap read modules;

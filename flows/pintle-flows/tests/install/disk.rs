@@ -47,8 +47,10 @@ pub(crate) const FATES: [Fate; 5] = [Fate::Done, Fate::Lost, Fate::Half, Fate::T
 
 impl Disk {
     pub(crate) fn used(&self) -> u64 {
-        let files: u64 =
-            self.files.values().map(|bytes| (bytes.len() as u64).next_multiple_of(CLUSTER)).sum();
+        // One chain under two names takes its room once.
+        let second = |path: &String| self.twins.iter().any(|(from, _)| from == path);
+        let own = self.files.iter().filter(|(path, _)| !second(path));
+        let files: u64 = own.map(|(_, bytes)| (bytes.len() as u64).next_multiple_of(CLUSTER)).sum();
         files + self.folders.len() as u64 * CLUSTER
     }
 

@@ -168,7 +168,7 @@ fn a_generation_that_cannot_be_read_keeps_what_it_has() {
     let before = esp.disk.clone();
     fs::write(machine.at(&format!("{}/boot.json", store_path("one"))), "{").unwrap();
     let installed = machine.install("two", &Wishes::default(), &mut esp).unwrap();
-    insta::assert_snapshot!(installed.warnings.join("\n"), @"generation 1 gets no entry: boot.json is no JSON document: EOF while parsing an object at line 1 column 1");
+    insta::assert_snapshot!(installed.warnings.join("\n"), @"generation 1 keeps the entries it has: boot.json is no JSON document: EOF while parsing an object at line 1 column 1");
     assert_eq!(esp.disk, before);
     // Its system is gone altogether: the entry could not start.
     fs::remove_dir_all(machine.at(&store_path("one"))).unwrap();

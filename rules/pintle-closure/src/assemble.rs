@@ -62,6 +62,28 @@ pub struct Assembled {
     pub warnings: Vec<String>,
 }
 
+impl Assembled {
+    /// The entry of the specialisation called `name` (`a`, or `a+b` for one of a specialisation); the system's own for
+    /// none. `toplevel` is what the error names.
+    ///
+    /// # Errors
+    /// [`ClosureError::Specialisation`].
+    pub fn entry(&self, toplevel: &StorePath, name: Option<&str>) -> Result<&Entry, ClosureError> {
+        let wanted = name.unwrap_or_default();
+        let found = self.entries.iter().find(|entry| entry.name == wanted);
+        found.ok_or_else(|| ClosureError::Specialisation {
+            toplevel: toplevel.clone(),
+            name: wanted.to_owned(),
+            known: self
+                .entries
+                .iter()
+                .map(|entry| entry.name.clone())
+                .filter(|name| !name.is_empty())
+                .collect(),
+        })
+    }
+}
+
 /// Makes the root of a closure and finds out how it starts.
 ///
 /// # Errors

@@ -62,11 +62,7 @@ impl Entry {
 ///
 /// # Errors
 /// [`ClosureError::Bootspec`].
-pub fn bootspec(
-    tree: &Tree,
-    toplevel: &StorePath,
-    contents: &dyn Contents,
-) -> Result<Bootspec, ClosureError> {
+fn bootspec(tree: &Tree, toplevel: &StorePath, contents: &dyn Contents) -> Result<Bootspec, ClosureError> {
     let fail = |source| ClosureError::Bootspec { toplevel: toplevel.clone(), source };
     let path = boot_path(toplevel)?;
     Bootspec::of_toplevel(&TreeToplevel { tree, contents, path }, &Limits::default()).map_err(fail)
@@ -75,26 +71,6 @@ pub fn bootspec(
 fn boot_path(toplevel: &StorePath) -> Result<BootPath, ClosureError> {
     let bad = |_| pintle_nix::BadStorePath::NotTopLevel(toplevel.to_string());
     Ok(toplevel.to_string().parse().map_err(bad)?)
-}
-
-/// The specialisation called `name` (`a`, or `a+b` for one of a specialisation); the system itself for none.
-///
-/// # Errors
-/// [`ClosureError::Specialisation`].
-pub fn specialisation<'a>(
-    bootspec: &'a Bootspec,
-    toplevel: &StorePath,
-    name: Option<&str>,
-) -> Result<&'a Boot, ClosureError> {
-    let mut at = bootspec;
-    for part in name.into_iter().flat_map(|name| name.split('+')) {
-        at = at.specialisations.get(part).ok_or_else(|| ClosureError::Specialisation {
-            toplevel: toplevel.clone(),
-            name: name.unwrap_or_default().to_owned(),
-            known: at.specialisations.keys().cloned().collect(),
-        })?;
-    }
-    Ok(&at.boot)
 }
 
 /// Reads entries out of a tree.
@@ -126,23 +102,6 @@ pub(crate) fn all_entries(tree: &Tree, input: &Input<'_>) -> Result<(Vec<Entry>,
     let warn =
         |title: String| format!("{title} starts without the secrets that its boot loader adds to the initrd");
     Ok((entries, reader.without.into_iter().map(warn).collect()))
-}
-
-/// One entry by itself, for a machine that is started without a boot loader.
-///
-/// # Errors
-/// [`ClosureError`].
-pub fn entry_of(
-    tree: &Tree,
-    toplevel: &StorePath,
-    contents: &dyn Contents,
-    secrets: InitrdSecrets,
-    name: Option<&str>,
-) -> Result<Entry, ClosureError> {
-    let document = bootspec(tree, toplevel, contents)?;
-    let boot = specialisation(&document, toplevel, name)?;
-    let mut reader = Reader { tree, toplevel, contents, secrets, without: Vec::new() };
-    reader.entry(name.unwrap_or_default().to_owned(), boot)
 }
 
 impl Reader<'_> {

@@ -15,6 +15,6 @@ mod tree;
 
 pub use assemble::{Assembled, Files, Input, Part, assemble};
 pub use complete::{PATHS, complete};
-pub use entries::{Entry, File, bootspec, entry_of, specialisation};
+pub use entries::{Entry, File};
 pub use error::ClosureError;
 pub use store::{Aside, Stored, StoredPath, store};

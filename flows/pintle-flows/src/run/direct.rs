@@ -2,7 +2,7 @@
 
 use crate::closure::{self, ClosureError, Places, locate};
 use crate::supply::Supply;
-use pintle_closure::{Part, entry_of};
+use pintle_closure::Part;
 use pintle_fs::ext4;
 use pintle_model::{Blob, Nix, Size, Timestamp};
 use pintle_world::FileSink;
@@ -71,20 +71,16 @@ pub fn direct(request: &DirectRequest<'_>, supply: &Supply<'_>) -> Result<Direct
     let paths = closure::supply(infos.values().collect(), &places, supply)?;
     let parts = paths.iter().map(|path| Part { info: &path.info, files: path.files() });
     let epoch = Timestamp::from_secs(1);
-    let secrets = request.nix.initrd_secrets;
     let input = pintle_closure::Input {
         toplevel: &toplevel,
         parts: parts.collect(),
         contents: supply.store,
         epoch,
-        secrets,
+        secrets: request.nix.initrd_secrets,
     };
     let mut assembled = pintle_closure::assemble(&input).map_err(ClosureError::from)?;
-    // It says which there are, where there is none of this name.
-    let entry = entry_of(&assembled.tree, &toplevel, supply.store, secrets, request.specialisation);
-    let entry = entry.map_err(ClosureError::from)?;
     closure::add_secrets(&mut assembled, places.root(), epoch, supply)?;
-    let entry = assembled.entries.into_iter().find(|made| made.name == entry.name).unwrap_or(entry);
+    let entry = assembled.entry(&toplevel, request.specialisation).map_err(ClosureError::from)?;
 
     let id = |what: &str| Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{toplevel} {what}").as_bytes());
     let mut options = ext4::Options::new(id("root"), id("directory hashes"), epoch);
@@ -106,5 +102,5 @@ pub fn direct(request: &DirectRequest<'_>, supply: &Supply<'_>) -> Result<Direct
     };
     let kernel = put("kernel", &entry.kernel.1)?;
     let initrd = entry.initrd.as_ref().map(|(_, blob)| put("initrd", blob)).transpose()?;
-    Ok(Direct { kernel, initrd, cmdline: entry.cmdline, disk, title: entry.title })
+    Ok(Direct { kernel, initrd, cmdline: entry.cmdline.clone(), disk, title: entry.title.clone() })
 }

@@ -1,7 +1,7 @@
 //! Caches that lie, lack what they promise, or hang: refused by name, and soon.
 
 use crate::common::{finish, succeed};
-use crate::nix::{build_with, built, digest, image_of, pintle};
+use crate::nix::{build_with, built, cache_of_downloads, digest, image_of, pintle};
 use pintle_nix::{NarInfo, SecretKey, StoreDir};
 use pintle_testkit::mirror::{Fault, Server};
 use pintle_testkit::nix::{Fixture, fixture};
@@ -407,9 +407,20 @@ fn a_closure_larger_than_the_disk_is_told_whose_files_they_are() {
 fn a_store_that_was_changed_behind_our_back_is_refused() {
     use std::os::unix::fs::PermissionsExt as _;
     let (store, folder) = (fixture().store_copy(), tempfile::tempdir().unwrap());
+    // What it needs beside the store is there.
+    built();
+    let ours = cache_of_downloads(folder.path());
     let build = || {
         let mut build = pintle(folder.path());
-        build.args(["build", "--no-report", "--sbom", "none", "--nix", &fixture().gen2, "--nix-store"]);
+        build.env("PINTLE_CACHE_DIR", &ours).args([
+            "build",
+            "--no-report",
+            "--sbom",
+            "none",
+            "--nix",
+            &fixture().gen2,
+            "--nix-store",
+        ]);
         finish(build.arg(&store.root))
     };
     let good = build();
@@ -426,5 +437,10 @@ fn a_store_that_was_changed_behind_our_back_is_refused() {
     let bad = build();
     let said = String::from_utf8_lossy(&bad.stderr).replace(&store.root.display().to_string(), "ROOT");
     let said = digits(&said.replace(&fixture().gen2, "GEN2"));
-    insta::assert_snapshot!(format!("exit {}\n{said}", bad.status.code().unwrap_or(-1)), @"");
+    insta::assert_snapshot!(format!("exit {}\n{said}", bad.status.code().unwrap_or(-1)), @"
+    exit 4
+    error: the store in ROOT gave something else than was promised
+      because: the archive of GEN2 is not what was promised
+      because: sha256 is HASH, expected HASH (N bytes read)
+    ");
 }

@@ -48,14 +48,20 @@ pub(crate) fn digest(manifest: &serde_json::Value) -> String {
     manifest["outputs"][0]["sha256"].as_str().unwrap().to_owned()
 }
 
-/// Builds generation 2 with `arguments`, in a cache of its own with the boot packages of the shared one.
-pub(crate) fn build_with(arguments: &[&str]) -> Output {
-    let folder = tempfile::tempdir().unwrap();
-    let ours = folder.path().join("cache");
+/// A cache of its own in `folder`, with the downloads of the shared one and nothing unpacked.
+pub(crate) fn cache_of_downloads(folder: &Path) -> PathBuf {
+    let ours = folder.join("cache");
     fs::create_dir_all(&ours).unwrap();
     for part in ["blobs", "indices"] {
         succeed(Command::new("cp").args(["-r", "--reflink=auto"]).arg(cache().join(part)).arg(&ours));
     }
+    ours
+}
+
+/// Builds generation 2 with `arguments`, in a cache of its own with the boot packages of the shared one.
+pub(crate) fn build_with(arguments: &[&str]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let ours = cache_of_downloads(folder.path());
     let mut command = pintle(folder.path());
     command.env("PINTLE_CACHE_DIR", &ours).env("no_proxy", "127.0.0.1").env("PINTLE_STALL_SECONDS", "1");
     command.args(["--json", "build", "--no-report", "--sbom", "none"]).args(arguments);

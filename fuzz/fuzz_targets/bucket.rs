@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pintle_s3::{Address, Payload, Refusal, Signing, authorization, profile};
+use pintle_world::bucket::{Address, Payload, Refusal, Signing, authorization, profile};
 
 fuzz_target!(|data: &[u8]| {
     let refusal = Refusal::parse(data);

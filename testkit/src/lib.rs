@@ -3,4 +3,5 @@
 pub mod archive;
 pub mod mirror;
 pub mod nix;
+pub mod pack;
 pub mod trees;

@@ -19,6 +19,7 @@ mod sink;
 mod size;
 mod slim;
 mod system;
+mod time;
 mod tree;
 mod tree_walk;
 mod verified;
@@ -44,6 +45,7 @@ pub use system::{
     Accept, Check, Debian, FileContent, FileSpec, GroupSpec, Image, Kernel, Layout, SYSTEM_SCHEMA,
     SbomFormat, Source, SourceLine, Suite, System, Units, UserSpec,
 };
+pub use time::rfc3339;
 pub use tree::{Tree, TreeError};
 pub use tree_walk::{Entry, Walk};
 pub use verified::{DigestMismatch, Verified};

@@ -1,36 +1,12 @@
-//! Archives by hand, as no program would write them, a pack in memory, and trees.
+//! Archives by hand, as no program would write them, and trees.
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
-use pintle_model::{Attrs, Blob, Contents, Kind, Origin, PackSink, SourceId, Tree, TreePath};
+use pintle_model::{Attrs, Blob, Kind, Origin, Tree, TreePath};
 use pintle_nix::nar::{self, Limits, NarError, UnpackedNar};
 use pintle_nix::{StoreDir, StorePath};
+pub(crate) use pintle_testkit::pack::Memory;
 use std::collections::BTreeMap;
-use std::io;
-
-/// Keeps file bytes as the content store would.
-#[derive(Default)]
-pub(crate) struct Memory(pub(crate) Vec<u8>);
-
-impl PackSink for Memory {
-    fn begin(&mut self) -> io::Result<u64> {
-        self.0.resize(self.0.len().next_multiple_of(4096), 0);
-        Ok(self.0.len() as u64)
-    }
-
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.extend_from_slice(bytes);
-        Ok(())
-    }
-}
-
-impl Contents for Memory {
-    fn read_exact_at(&self, _source: SourceId, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let from = offset as usize;
-        out.copy_from_slice(self.0.get(from..from + out.len()).ok_or(io::ErrorKind::UnexpectedEof)?);
-        Ok(())
-    }
-}
 
 pub(crate) fn unpacked(nar: &[u8]) -> Result<UnpackedNar, NarError> {
     nar::unpack(nar, &Limits::default(), &mut Memory::default()).map(|(unpacked, _)| unpacked)

@@ -1,29 +1,12 @@
-//! Archives by hand, as no program would write them, and a pack in memory.
+//! Archives by hand, as no program would write them.
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
-use pintle_model::PackSink;
 use pintle_package::UnpackedDeb;
 use pintle_package::deb::{DebError, Limits, unpack};
-use std::io;
+pub(crate) use pintle_testkit::pack::Memory;
 use std::path::Path;
 use std::process::Command;
-
-/// Keeps file bytes as the content store would.
-#[derive(Default)]
-pub(crate) struct Memory(pub(crate) Vec<u8>);
-
-impl PackSink for Memory {
-    fn begin(&mut self) -> io::Result<u64> {
-        self.0.resize(self.0.len().next_multiple_of(4096), 0);
-        Ok(self.0.len() as u64)
-    }
-
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.extend_from_slice(bytes);
-        Ok(())
-    }
-}
 
 pub(crate) fn unpacked(deb: &[u8]) -> Result<UnpackedDeb, DebError> {
     unpack(deb, &Limits::default(), &mut Memory::default())

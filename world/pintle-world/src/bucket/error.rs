@@ -1,4 +1,4 @@
-use pintle_s3::Refusal;
+use super::Refusal;
 use std::io;
 use std::time::Duration;
 

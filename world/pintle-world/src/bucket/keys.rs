@@ -1,6 +1,6 @@
 //! Who asks: the environment, or a file of profiles, as Amazon's own tools look for it.
 
-use pintle_s3::{Address, BadCredentials, Credentials, profile};
+use super::{Address, BadCredentials, Credentials, profile};
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;

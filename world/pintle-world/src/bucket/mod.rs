@@ -3,19 +3,25 @@
 //! Every request is signed, and says the digest of what it sends: a server takes nothing else. What fails on the way is
 //! tried again as often as a download is.
 
+mod address;
+mod credentials;
 mod error;
 mod keys;
+mod refusal;
+mod sign;
 
+pub use address::{Address, BadAddress, Url};
+pub use credentials::{BadCredentials, Credentials, PROFILES_SIZE, profile};
 pub use error::BucketError;
 pub use keys::{KeysError, keys};
-pub use pintle_s3::{Address, BadAddress, Credentials};
+pub use refusal::{REFUSAL_SIZE, Refusal};
+pub use sign::{Payload, Signing, authorization};
 
 use crate::clock::now;
 use crate::fetch::attempt::is_stall;
 use crate::fetch::http::{Http, PlainHttp};
 use crate::fetch::{FetchError, Fetcher, Settings};
 use pintle_model::Digest;
-use pintle_s3::{Payload, REFUSAL_SIZE, Refusal, Signing, Url, authorization};
 use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom};
 use std::sync::Arc;

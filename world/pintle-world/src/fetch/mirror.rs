@@ -77,8 +77,8 @@ impl Mirror {
     }
 }
 
-/// RFC 3986, section 2: everything but unreserved characters and `/`. `+` too: object stores take it for a space.
-fn escaped(path: &str) -> String {
+/// RFC 3986, section 2, and `UriEncode` of buckets' signatures: everything but unreserved characters and `/`. `+` too: object stores take it for a space.
+pub(crate) fn escaped(path: &str) -> String {
     use fmt::Write as _;
     path.bytes().fold(String::with_capacity(path.len() + 8), |mut out, byte| {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {

@@ -4,7 +4,7 @@ pub(crate) mod attempt;
 mod download;
 mod error;
 pub(crate) mod http;
-mod mirror;
+pub(crate) mod mirror;
 mod parallel;
 mod progress;
 mod proxy;

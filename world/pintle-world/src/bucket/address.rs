@@ -1,6 +1,7 @@
 //! `s3://BUCKET/PREFIX?region=…&endpoint=…&profile=…&scheme=…`, as Nix writes the place of a bucket (Nix manual, "S3
 //! Binary Cache Store").
 
+use crate::fetch::mirror::escaped;
 use std::fmt;
 use std::str::FromStr;
 
@@ -179,20 +180,6 @@ impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}{}", self.scheme, self.host, self.path)
     }
-}
-
-/// `UriEncode` of Signature Version 4: everything but unreserved characters (RFC 3986, section 2.3) and slashes.
-#[must_use]
-pub fn escaped(path: &str) -> String {
-    use fmt::Write as _;
-    path.bytes().fold(String::with_capacity(path.len() + 8), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            write!(out, "%{byte:02X}").expect("invariant: a String takes every write");
-        }
-        out
-    })
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! Signature Version 4 (IAM User Guide, "Signature Version 4 for API requests"; S3 API Reference, "Authenticating
 //! Requests: Using the Authorization Header"): a request carries a MAC of itself, of the day and of where it goes.
 
-use crate::{Credentials, Url};
+use super::{Credentials, Url};
+use crate::fetch::mirror::escaped;
 use hmac::{Hmac, Mac as _};
-use pintle_model::Digest;
-use pintle_package::control::date;
+use pintle_model::{Digest, rfc3339};
 use sha2::Sha256;
 use std::collections::BTreeMap;
 
@@ -46,7 +46,7 @@ fn hmac(key: &[u8], text: &str) -> [u8; 32] {
 }
 
 fn escaped_all(text: &str) -> String {
-    crate::escaped(text).replace('/', "%2F")
+    escaped(text).replace('/', "%2F")
 }
 
 /// The query as it is signed and must be sent: names and values escaped, in order of names.
@@ -62,7 +62,7 @@ fn canonical_query(query: &[(&str, &str)]) -> String {
 #[must_use]
 pub fn authorization(request: &Signing<'_>, who: &Credentials) -> Vec<(&'static str, String)> {
     // `2015-08-30T12:36:00Z` without what is between the digits.
-    let stamp = date::rfc3339(request.time).replace(['-', ':'], "");
+    let stamp = rfc3339(request.time).replace(['-', ':'], "");
     let day = stamp.split('T').next().unwrap_or_default();
     let payload = match request.payload {
         Payload::Empty => Digest::of(b""),
@@ -131,7 +131,7 @@ mod tests {
         let headers =
             [("date", "Fri, 24 May 2013 00:00:00 GMT"), ("x-amz-storage-class", "REDUCED_REDUNDANCY")];
         assert_eq!(
-            example("PUT", &crate::escaped("/test$file.text"), &[], &headers, b"Welcome to Amazon S3."),
+            example("PUT", &escaped("/test$file.text"), &[], &headers, b"Welcome to Amazon S3."),
             "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd"
         );
         assert_eq!(

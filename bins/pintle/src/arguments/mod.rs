@@ -74,7 +74,10 @@ pub(crate) enum Command {
     /// Keep binary caches of Nix
     #[command(subcommand)]
     Cache(Cache),
-    /// Write boot loader entries for every generation of a NixOS profile, as `boot.loader.external.installHook`
+    /// Write boot loader entries for every generation of a NixOS machine
+    ///
+    /// To be NixOS's `boot.loader.external.installHook`. Entries that no generation needs are removed; at any power cut
+    /// the default and all it needs are whole.
     InstallBootspec(InstallBootspec),
     /// Boot an image in QEMU
     Run(Run),

@@ -93,7 +93,8 @@ impl Closure {
     }
 
     fn build(&self, definition: &str) -> Call {
-        let words = ["build", "--locked", "--offline", "--no-report", "--sbom", "none", "--output", "../out"];
+        let bare = ["--no-checksum", "--no-report", "--sbom", "none"];
+        let words = [&["build", "--locked", "--offline", "--output", "../out"][..], &bare].concat();
         self.pintle(&self.folder.join(definition), &words)
     }
 

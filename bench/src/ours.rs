@@ -88,13 +88,14 @@ impl Ours {
         Case {
             name: "image",
             title: "From a lock to a bootable image",
-            about: "Packages are downloaded, and nothing else is left of earlier builds. Pintle writes a GPT disk that boots by BIOS and UEFI \
-                    (GRUB, systemd-boot, unified kernel image, ext4 root). mkosi writes a GPT disk with systemd-boot, \
-                    a unified kernel image, an EROFS root and dm-verity; mmdebstrap with mke2fs and qemu-img an ext4 \
-                    file system without partitions or loader. Same packages, no documentation, no Recommends. The \
-                    first row writes the image and its manifest, as the peers do; the second, which is what `pintle \
-                    build` does unless told otherwise, also an SHA-256 of the image, two bills of materials and the \
-                    page that shows where the bytes go.",
+            about: "Packages are downloaded, and nothing else is left of earlier builds. Pintle writes a GPT \
+                    disk that boots by BIOS and UEFI (GRUB, systemd-boot, unified kernel image, ext4 root). \
+                    mkosi writes a GPT disk with systemd-boot, a unified kernel image, an EROFS root and dm- \
+                    verity; mmdebstrap with mke2fs and qemu-img an ext4 file system without partitions or \
+                    loader; rdebootstrap, where it is installed, only a tree, with documentation. Same packages, \
+                    else no documentation, no Recommends. The first row writes the image and its manifest, as \
+                    the peers do; the second, which is what `pintle build` does unless told otherwise, also an \
+                    SHA-256 of the image, two bills of materials and the page that shows where the bytes go.",
             rows: vec![
                 row("pintle, image and manifest only", "rm -rf cache/packs cache/indices/initrd-*", &BARE),
                 row("pintle", "rm -rf cache/packs cache/indices/initrd-*", &[]),
@@ -114,6 +115,7 @@ impl Ours {
                 Goal::Peak(120.0),
                 Goal::Faster(16.0, "mkosi"),
                 Goal::Faster(9.0, "mmdebstrap"),
+                Goal::Faster(5.0, "rdebootstrap"),
             ],
             runs_at_most: usize::MAX,
         }

@@ -68,6 +68,26 @@ impl Peers {
         Row { who: who.to_owned(), before: Vec::new(), call: self.call(words) }
     }
 
+    /// A tree of the same packages, without an image; none where the program is not installed: it is built with C
+    /// libraries that nothing else here needs (`cargo install rdebootstrap`).
+    fn rdebootstrap(&self) -> Option<Row> {
+        let there = Call::new(&["rdebootstrap", "--version"], &self.place.work).run();
+        if let Err(reason) = there {
+            say(&format!("peers: without rdebootstrap: {}", reason.lines().next().unwrap_or_default()));
+            return None;
+        }
+        let peers = self.place.home.join("peers");
+        let words = |step: &str| {
+            let script = peers.join("rdebootstrap").to_string_lossy().into_owned();
+            let folder = self.place.work.join("rdebootstrap").to_string_lossy().into_owned();
+            let packages = peers.join("packages").to_string_lossy().into_owned();
+            let words = ["sh", &script, step, &folder, &packages];
+            Call::new(&words, &self.place.work).env("MIRROR", &self.mirror)
+        };
+        let who = "rdebootstrap, a tree only".to_owned();
+        Some(Row { who, before: vec![words("lock")], call: words("build") })
+    }
+
     /// The rows of the peers that answer the question of `case`.
     pub(crate) fn add_to(&self, case: &mut Case) {
         match case.name {
@@ -75,6 +95,7 @@ impl Peers {
                 case.rows
                     .push(self.row("mmdebstrap + mke2fs -d + qemu-img", &["/peers/mmdebstrap", "/bench/mm"]));
                 case.rows.push(self.row("mkosi", &["/peers/mkosi", "/bench/mkosi"]));
+                case.rows.extend(self.rdebootstrap());
             }
             "change" => {
                 let change = ["/peers/mkosi", "/bench/mkosi-incremental", "--incremental=yes"];

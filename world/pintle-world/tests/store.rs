@@ -240,7 +240,7 @@ fn what_fails_beside_fails_the_writing() {
     // More than is there, and then so much that the thread's end shows while it goes on.
     for further in [0, 500] {
         let end = std::thread::scope(|scope| {
-            let mut sink = FileSink::beside(scope, &file, &store);
+            let mut sink = FileSink::beside(scope, &file, &store, 2);
             sink.blob(0, &Blob::at(source, 0, 2 << 20))?;
             for number in 1..=further {
                 sink.blob(number * (4 << 20), &Blob::at(source, 0, 1 << 20))?;
@@ -279,7 +279,7 @@ proptest! {
         let file = fs::File::create_new(folder.path().join("image")).unwrap();
         let expected = std::thread::scope(|scope| {
             let mut sink =
-                if beside { FileSink::beside(scope, &file, &store) } else { FileSink::new(&file, &store) };
+                if beside { FileSink::beside(scope, &file, &store, 2) } else { FileSink::new(&file, &store) };
             let mut stream = WriteAll::new(Vec::new(), &store);
             let mut at = 0u64;
             for (gap, call) in calls {

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Scope;
 
 /// Writes up to this size are gathered.
@@ -12,9 +13,8 @@ const SMALL: u64 = 64 << 10;
 const BUFFER: usize = 1 << 20;
 /// Gaps below this are filled with zeros rather than started over: no file system keeps smaller holes.
 const BLOCK: u64 = 4096;
-
-/// Copies that may wait for the thread that makes them.
-const WAITING: usize = 64;
+/// Jobs that may wait for the threads that do them, each with at most [`BUFFER`] bytes in memory.
+const WAITING: usize = 4;
 
 /// Writes an image into a sparse file. Bytes of packs are copied by the kernel (shared, where the file system can).
 ///
@@ -22,15 +22,29 @@ const WAITING: usize = 64;
 pub struct FileSink<'a> {
     file: &'a File,
     store: &'a Store,
-    /// Bytes not yet written, and where they go.
-    buffer: Vec<u8>,
-    buffer_at: u64,
+    /// Small neighbours, not yet read and written.
+    patch: Patch,
     /// A copy not yet made: neighbours in the pack that are neighbours in the image become one.
     copy: Option<Copy>,
-    /// The thread that makes copies, and what became of them when it has ended.
-    beside: Option<(SyncSender<Copy>, Receiver<io::Result<()>>)>,
+    /// The threads that do the work; none: it is done at once.
+    crew: Option<Crew>,
     /// End of the last call, to hold the caller to ascending order.
     end: u64,
+}
+
+/// Something to be done to the file. No two touch the same bytes, so their order is all the same.
+enum Job {
+    Patch(Patch),
+    Copy(Copy),
+}
+
+/// A piece of the image, of bytes that are here and of bytes that are still to be read.
+#[derive(Default)]
+struct Patch {
+    at: u64,
+    buffer: Vec<u8>,
+    /// Where in the buffer they go, source, offset and length there.
+    reads: Vec<(usize, SourceId, u64, usize)>,
 }
 
 #[derive(Clone, Copy)]
@@ -41,27 +55,41 @@ struct Copy {
     len: u64,
 }
 
+/// Threads at work, and what became of it when they have ended: a result from each.
+struct Crew {
+    jobs: SyncSender<Job>,
+    results: Receiver<io::Result<()>>,
+}
+
 impl<'a> FileSink<'a> {
     /// Writes into `file`, with the bytes of `store`.
     #[must_use]
     pub fn new(file: &'a File, store: &'a Store) -> Self {
-        Self { file, store, buffer: Vec::new(), buffer_at: 0, copy: None, beside: None, end: 0 }
+        Self { file, store, patch: Patch::default(), copy: None, crew: None, end: 0 }
     }
 
-    /// The same with copies made by a thread of `scope`, while the caller writes on.
+    /// The same by `threads` threads of `scope`, while the caller goes on.
     #[must_use]
-    pub fn beside<'scope>(scope: &'scope Scope<'scope, '_>, file: &'a File, store: &'a Store) -> Self
+    pub fn beside<'scope>(
+        scope: &'scope Scope<'scope, '_>,
+        file: &'a File,
+        store: &'a Store,
+        threads: usize,
+    ) -> Self
     where
         'a: 'scope,
     {
-        let (copies, to_make) = sync_channel::<Copy>(WAITING);
-        let (tell, made) = sync_channel(1);
-        scope.spawn(move || {
-            let result = to_make.into_iter().try_for_each(|copy| copy.make(store, file));
-            // Nobody listens where the writing failed.
-            tell.send(result).ok();
-        });
-        Self { beside: Some((copies, made)), ..Self::new(file, store) }
+        let (jobs, to_do) = sync_channel::<Job>(WAITING);
+        let (tell, results) = sync_channel(threads);
+        let to_do = Arc::new(Mutex::new(to_do));
+        for _ in 0..threads {
+            let (to_do, tell) = (Arc::clone(&to_do), tell.clone());
+            scope.spawn(move || {
+                // Nobody listens where the writing failed.
+                tell.send(work(&to_do, file, store)).ok();
+            });
+        }
+        Self { crew: Some(Crew { jobs, results }), ..Self::new(file, store) }
     }
 
     /// Writes what is still gathered and gives the file its length.
@@ -87,48 +115,81 @@ impl<'a> FileSink<'a> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.flush_buffer()?;
+        self.flush_patch()?;
         self.flush_copy()
     }
 
-    fn flush_buffer(&mut self) -> io::Result<()> {
-        if !self.buffer.is_empty() {
-            self.file.write_all_at(&self.buffer, self.buffer_at)?;
-            self.buffer.clear();
+    fn flush_patch(&mut self) -> io::Result<()> {
+        if self.patch.buffer.is_empty() {
+            return Ok(());
         }
-        Ok(())
-    }
-
-    /// Makes room for `len` bytes at `at` in the buffer and returns it.
-    fn gather(&mut self, at: u64, len: u64) -> io::Result<&mut [u8]> {
-        self.flush_copy()?;
-        let gap = at.wrapping_sub(self.buffer_at + self.buffer.len() as u64);
-        if !self.buffer.is_empty() && (gap >= BLOCK || self.buffer.len() >= BUFFER) {
-            self.flush_buffer()?;
-        }
-        if self.buffer.is_empty() {
-            self.buffer_at = at;
-        }
-        let start = (at - self.buffer_at) as usize;
-        self.buffer.resize(start + len as usize, 0);
-        Ok(&mut self.buffer[start..])
+        let patch = std::mem::take(&mut self.patch);
+        self.give(Job::Patch(patch))
     }
 
     fn flush_copy(&mut self) -> io::Result<()> {
-        let Some(copy) = self.copy.take() else { return Ok(()) };
-        match &self.beside {
-            None => copy.make(self.store, self.file),
-            Some((copies, _)) if copies.send(copy).is_ok() => Ok(()),
-            // It ended early, and has a reason.
+        self.copy.take().map_or(Ok(()), |copy| self.give(Job::Copy(copy)))
+    }
+
+    /// Makes room for `len` bytes at `at` and returns where in the buffer it is.
+    fn gather(&mut self, at: u64, len: u64) -> io::Result<usize> {
+        self.flush_copy()?;
+        let gap = at.wrapping_sub(self.patch.at + self.patch.buffer.len() as u64);
+        if !self.patch.buffer.is_empty() && (gap >= BLOCK || self.patch.buffer.len() >= BUFFER) {
+            self.flush_patch()?;
+        }
+        if self.patch.buffer.is_empty() {
+            self.patch.at = at;
+            self.patch.buffer.reserve(BUFFER + SMALL as usize);
+        }
+        let start = (at - self.patch.at) as usize;
+        self.patch.buffer.resize(start + len as usize, 0);
+        Ok(start)
+    }
+
+    fn give(&mut self, job: Job) -> io::Result<()> {
+        match &self.crew {
+            None => job.run(self.file, self.store),
+            Some(crew) if crew.jobs.send(job).is_ok() => Ok(()),
+            // All have ended early, and have a reason.
             Some(_) => self.join(),
         }
     }
 
-    /// Waits for the copies that are made beside.
+    /// Waits for the threads.
     fn join(&mut self) -> io::Result<()> {
-        let Some((copies, made)) = self.beside.take() else { return Ok(()) };
-        drop(copies);
-        made.recv().map_err(|_| io::Error::other("the thread that copies ended without a word"))?
+        let Some(Crew { jobs, results }) = self.crew.take() else { return Ok(()) };
+        drop(jobs);
+        // Ends when the last of them has let go of its sender.
+        results.iter().collect()
+    }
+}
+
+/// Does jobs until there are no more, or one fails.
+fn work(to_do: &Mutex<Receiver<Job>>, file: &File, store: &Store) -> io::Result<()> {
+    loop {
+        // Who waits here keeps the others from asking, who would have to wait for the same.
+        let job = to_do.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(job) = job else { return Ok(()) };
+        job.run(file, store)?;
+    }
+}
+
+impl Job {
+    fn run(self, file: &File, store: &Store) -> io::Result<()> {
+        match self {
+            Self::Patch(patch) => patch.write(store, file),
+            Self::Copy(copy) => copy.make(store, file),
+        }
+    }
+}
+
+impl Patch {
+    fn write(mut self, store: &Store, file: &File) -> io::Result<()> {
+        for (at, source, offset, len) in self.reads {
+            store.read_exact_at(source, offset, &mut self.buffer[at..at + len])?;
+        }
+        file.write_all_at(&self.buffer, self.at)
     }
 }
 
@@ -145,8 +206,12 @@ impl Copy {
                 Ok(n) => done += n as u64,
                 Err(rustix::io::Errno::INTR) => {}
                 Err(error) if kernel_cannot_copy(error) => {
-                    let rest =
-                        Copy { at: self.at + done, offset: self.offset + done, len: self.len - done, ..self };
+                    let rest = Copy {
+                        at: self.at + done,
+                        offset: self.offset + done,
+                        len: self.len - done,
+                        ..self
+                    };
                     return copy_by_hand(&source, file, rest);
                 }
                 Err(error) => return Err(error.into()),
@@ -179,7 +244,8 @@ impl Sink for FileSink<'_> {
         let len = bytes.len() as u64;
         self.advance(at, len)?;
         if len <= SMALL {
-            self.gather(at, len)?.copy_from_slice(bytes);
+            let start = self.gather(at, len)?;
+            self.patch.buffer[start..].copy_from_slice(bytes);
             return Ok(());
         }
         self.flush()?;
@@ -204,7 +270,8 @@ impl Sink for FileSink<'_> {
             self.copy = Some(Copy { at, source, offset, len });
             return Ok(());
         }
-        let store = self.store;
-        store.read_exact_at(source, offset, self.gather(at, len)?)
+        let start = self.gather(at, len)?;
+        self.patch.reads.push((start, source, offset, len as usize));
+        Ok(())
     }
 }

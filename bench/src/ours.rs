@@ -90,8 +90,8 @@ impl Ours {
             title: "From a lock to a bootable image",
             about: "Packages are downloaded, and nothing else is left of earlier builds. Pintle writes a GPT \
                     disk that boots by BIOS and UEFI (GRUB, systemd-boot, unified kernel image, ext4 root). \
-                    mkosi writes a GPT disk with systemd-boot, a unified kernel image, an EROFS root and dm- \
-                    verity; mmdebstrap with mke2fs and qemu-img an ext4 file system without partitions or \
+                    mkosi writes a GPT disk with systemd-boot, a unified kernel image, an EROFS root and \
+                    dm-verity; mmdebstrap with mke2fs and qemu-img an ext4 file system without partitions or \
                     loader; rdebootstrap, where it is installed, only a tree, with documentation. Same packages, \
                     else no documentation, no Recommends. The first row writes the image and its manifest, as \
                     the peers do; the second, which is what `pintle build` does unless told otherwise, also an \

@@ -261,16 +261,21 @@ fn data_segments(file: &std::fs::File, source: SourceId, len: u64) -> io::Result
 /// All extended attributes of `path` itself; none where the file system has none.
 fn read_xattrs(path: &Path) -> Result<Xattrs, HostTreeError> {
     let fail = |errno: rustix::io::Errno| failed(path, errno.into());
-    // Most files have none: asked for the length first, no room has to be made for them.
-    match rustix::fs::llistxattr(path, &mut [0u8; 0]) {
+    // Most files have none, and hardly any has many: large room is made only for those.
+    let mut few = [0u8; 256];
+    let names = match rustix::fs::llistxattr(path, &mut few) {
         Ok(0) | Err(rustix::io::Errno::OPNOTSUPP) => return Ok(Xattrs::new()),
-        Ok(_) => {}
+        Ok(length) => few[..length].to_vec(),
+        Err(rustix::io::Errno::RANGE) => {
+            let mut names = vec![0u8; XATTR_MAX];
+            let length = rustix::fs::llistxattr(path, &mut names).map_err(fail)?;
+            names.truncate(length);
+            names
+        }
         Err(errno) => return Err(fail(errno)),
-    }
-    let mut names = vec![0u8; XATTR_MAX];
-    let length = rustix::fs::llistxattr(path, &mut names).map_err(fail)?;
+    };
     let mut found = Xattrs::new();
-    for name in names[..length].split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+    for name in names.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
         let mut value = vec![0u8; XATTR_MAX];
         let length = rustix::fs::lgetxattr(path, name, &mut value).map_err(fail)?;
         value.truncate(length);
@@ -283,6 +288,26 @@ fn read_xattrs(path: &Path) -> Result<Xattrs, HostTreeError> {
 mod tests {
     use super::*;
     use crate::Cache;
+
+    #[test]
+    fn extended_attributes_are_read_whether_few_or_many() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, b"x").unwrap();
+        assert_eq!(read_xattrs(&file).unwrap(), Xattrs::new());
+        let set = |name: &str, value: &str| {
+            let none = rustix::fs::XattrFlags::empty();
+            rustix::fs::lsetxattr(&file, name, value.as_bytes(), none).unwrap();
+        };
+        set("user.colour", "green");
+        let one = Xattrs::from([(b"user.colour".as_slice().into(), b"green".as_slice().into())]);
+        assert_eq!(read_xattrs(&file).unwrap(), one);
+        // More names than the small room holds.
+        for number in 0..12 {
+            set(&format!("user.{number:040}"), "v");
+        }
+        assert_eq!(read_xattrs(&file).unwrap().len(), 13);
+    }
 
     #[test]
     fn a_folder_is_read_with_links_and_holes() {

@@ -328,7 +328,10 @@ fn fan_out<'scope, 'env: 'scope>(
     chunker: Chunker<'_>,
     scope: &'scope thread::Scope<'scope, 'env>,
 ) -> Result<(), AtomicError> {
-    let files = plain.values().map(|file| FileSink::beside(scope, file.as_file(), request.store, request.threads)).collect();
+    let files = plain
+        .values()
+        .map(|file| FileSink::beside(scope, file.as_file(), request.store, request.threads))
+        .collect();
     let chunker = chunker.has_readers().then_some(chunker);
     let mut fan = Fan { files, chunker, failed: 0 };
     let written = request.disk.write(&mut fan);

@@ -206,12 +206,8 @@ impl Copy {
                 Ok(n) => done += n as u64,
                 Err(rustix::io::Errno::INTR) => {}
                 Err(error) if kernel_cannot_copy(error) => {
-                    let rest = Copy {
-                        at: self.at + done,
-                        offset: self.offset + done,
-                        len: self.len - done,
-                        ..self
-                    };
+                    let rest =
+                        Copy { at: self.at + done, offset: self.offset + done, len: self.len - done, ..self };
                     return copy_by_hand(&source, file, rest);
                 }
                 Err(error) => return Err(error.into()),

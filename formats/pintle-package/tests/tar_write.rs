@@ -146,7 +146,7 @@ fn libarchive_reads_the_listing() {
         let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
         assert!(listed.lines().any(|found| words(found) == words(line)), "{line}: {listed}");
     };
-    has("-rwsr-xr-x 0 0 0 2 Sep 9 2001 ./bin/ping");
+    has("-rwsr-xr-x 2 0 0 2 Sep 9 2001 ./bin/ping");
     has("-rw------- 0 3000000 4000000000 0 Sep 9 2001 ./bin/big-owner");
     has("lrwxrwxrwx 0 0 0 0 Sep 9 2001 ./bin/sh -> dash");
     has("crw-rw-rw- 0 0 0 1,3 Sep 9 2001 ./null");

@@ -4,6 +4,7 @@ use crate::case::{Case, Goal, Row};
 use crate::enlarge;
 use crate::machine::Place;
 use crate::measure::Call;
+use crate::ours::BARE;
 use crate::say;
 use pintle_nix::{PathInfo, StoreDir, StorePath, registration};
 use std::collections::{BTreeMap, BTreeSet};
@@ -93,8 +94,7 @@ impl Closure {
     }
 
     fn build(&self, definition: &str) -> Call {
-        let bare = ["--no-checksum", "--no-report", "--sbom", "none"];
-        let words = [&["build", "--locked", "--offline", "--output", "../out"][..], &bare].concat();
+        let words = [&["build", "--locked", "--offline", "--output", "../out"][..], &BARE].concat();
         self.pintle(&self.folder.join(definition), &words)
     }
 

@@ -6,7 +6,7 @@ use crate::measure::Call;
 use std::path::{Path, PathBuf};
 
 /// What the peers do not do either.
-const BARE: [&str; 4] = ["--no-checksum", "--no-report", "--sbom", "none"];
+pub(crate) const BARE: [&str; 4] = ["--no-checksum", "--no-report", "--sbom", "none"];
 /// Lays out what a build has to unpack: the archives in the packages, and the modules of the kernel in one.
 const PACKED: &str = "test -e floor || { mkdir floor.new && find cache/blobs -type f | while read -r deb; do \
     case $(head -c 7 \"$deb\") in '!<arch>') ar p \"$deb\" data.tar.xz > floor.new/${deb##*/}.tar.xz 2> /dev/null;; esac; done; \

@@ -10,7 +10,8 @@ use pintle_world::atomic::AtomicError;
 use pintle_world::fetch::{FetchError, Job, Place};
 use pintle_world::store::StoreError;
 use pintle_world::{Expected, Mirror};
-use std::collections::{BTreeMap, BinaryHeap};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -115,7 +116,7 @@ pub fn unpack(
     let missing = absent.map(|(index, package)| Ok((index, package, job(package, mirrors)?)));
     let mut missing = missing.collect::<Result<Vec<_>, UnpackError>>()?;
     // Largest first: the last thread to finish then has little left to do.
-    missing.sort_by_key(|(_, package, _)| std::cmp::Reverse(package.size));
+    missing.sort_by_key(|(_, package, _)| Reverse(package.size));
     for (index, result) in work(&missing, supply) {
         done[index] = Some(result?);
     }
@@ -130,7 +131,7 @@ fn work(missing: &[Missing<'_>], supply: &Supply<'_>) -> Vec<(usize, Result<Unpa
     let next = AtomicUsize::new(0);
     let failed = AtomicUsize::new(0);
     let (sender, receiver) = mpsc::channel();
-    let arrived = Mutex::new(Arrived { receiver, waiting: BinaryHeap::new() });
+    let arrived = Mutex::new(Arrived { receiver, waiting: Vec::new() });
     let keep = |index: usize, result: Result<Unpacked, UnpackError>| {
         if result.is_err() {
             failed.fetch_add(1, Ordering::Relaxed);
@@ -179,32 +180,11 @@ struct Fetched<'a> {
     file: Verified<PathBuf>,
 }
 
-/// Largest last in order, so that it is the first of a heap.
-impl Ord for Fetched<'_> {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.package.size.cmp(&other.package.size).then(other.index.cmp(&self.index))
-    }
-}
-
-impl PartialOrd for Fetched<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Fetched<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Fetched<'_> {}
-
 /// What has arrived and is not begun. The largest goes first, whenever it came: the kernel takes half of the time that
 /// all take, and comes late because it is large.
 struct Arrived<'a> {
     receiver: mpsc::Receiver<Fetched<'a>>,
-    waiting: BinaryHeap<Fetched<'a>>,
+    waiting: Vec<Fetched<'a>>,
 }
 
 impl<'a> Arrived<'a> {
@@ -212,7 +192,11 @@ impl<'a> Arrived<'a> {
     /// would have to wait for the same.
     fn next(&mut self) -> Option<Fetched<'a>> {
         self.waiting.extend(self.receiver.try_iter());
-        self.waiting.pop().or_else(|| self.receiver.recv().ok())
+        let largest = |(_, fetched): &(usize, &Fetched<'_>)| (fetched.package.size, Reverse(fetched.index));
+        match self.waiting.iter().enumerate().max_by_key(largest) {
+            Some((place, _)) => Some(self.waiting.swap_remove(place)),
+            None => self.receiver.recv().ok(),
+        }
     }
 }
 

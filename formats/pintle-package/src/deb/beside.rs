@@ -34,23 +34,22 @@ pub(super) enum Module {
     Large(Vec<u8>, Compression),
 }
 
-/// The thread, started with the first module, and the modules it works at.
-///
-/// `T` is what the caller knows them by; they come back in the order in which they went.
-pub(super) struct Beside<'scope, 'env, T> {
+/// The thread, started with the first module, and the modules it works at, by their places in the package. They come
+/// back in the order in which they went.
+pub(super) struct Beside<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
     limit: Limit,
     thread: Option<(SyncSender<Job>, Receiver<io::Result<Module>>)>,
-    waiting: VecDeque<T>,
+    waiting: VecDeque<usize>,
 }
 
-impl<'scope, 'env, T> Beside<'scope, 'env, T> {
+impl<'scope, 'env> Beside<'scope, 'env> {
     pub(super) fn new(scope: &'scope Scope<'scope, 'env>, limit: Limit) -> Self {
         Self { scope, limit, thread: None, waiting: VecDeque::new() }
     }
 
     /// Gives one to the thread; fewer than [`AHEAD`] may be there.
-    pub(super) fn give(&mut self, what: T, packed: Vec<u8>, kind: Compression) {
+    pub(super) fn give(&mut self, place: usize, packed: Vec<u8>, kind: Compression) {
         let (scope, limit) = (self.scope, self.limit);
         let (jobs, _) = self.thread.get_or_insert_with(|| {
             let (jobs, to_do) = sync_channel::<Job>(AHEAD);
@@ -66,17 +65,17 @@ impl<'scope, 'env, T> Beside<'scope, 'env, T> {
             (jobs, done)
         });
         jobs.send(Job { packed, kind }).expect("invariant: the thread ends after its jobs");
-        self.waiting.push_back(what);
+        self.waiting.push_back(place);
     }
 
     /// The next one, waiting for it; `None` when there are no more than `most`.
-    pub(super) fn take(&mut self, most: usize) -> Option<(T, io::Result<Module>)> {
+    pub(super) fn take(&mut self, most: usize) -> Option<(usize, io::Result<Module>)> {
         if self.waiting.len() <= most {
             return None;
         }
-        let what = self.waiting.pop_front()?;
+        let place = self.waiting.pop_front()?;
         let (_, done) = self.thread.as_ref()?;
-        Some((what, done.recv().expect("invariant: the thread answers every job")))
+        Some((place, done.recv().expect("invariant: the thread answers every job")))
     }
 }
 

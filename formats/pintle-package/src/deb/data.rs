@@ -45,7 +45,7 @@ struct Into<'a, 'scope, 'env> {
     buffer: Vec<u8>,
     list: List,
     /// Modules being unpacked: their places in the list.
-    modules: Beside<'scope, 'env, usize>,
+    modules: Beside<'scope, 'env>,
 }
 
 impl Into<'_, '_, '_> {

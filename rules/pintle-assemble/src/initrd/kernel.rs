@@ -1,7 +1,7 @@
 use super::build::Build;
 use super::needs::MODULES;
 use super::{InitrdError, literal};
-use crate::generate::modules::{Module, ModuleSet};
+use crate::generate::modules::{LISTS, Module, ModuleSet};
 use crate::generate::place::children;
 use pintle_model::TreePath;
 use pintle_package::modinfo::normal_alias;
@@ -38,7 +38,7 @@ pub(super) fn add(build: &mut Build<'_>, file_system: &str) -> Result<(), Initrd
     for at in closure(&set, wanted) {
         copy_module(build, &dir, &set.modules()[at])?;
     }
-    for list in ["modules.order", "modules.builtin", "modules.builtin.modinfo"] {
+    for list in LISTS {
         build.copy(&dir.join(list)?)?;
     }
     Ok(())

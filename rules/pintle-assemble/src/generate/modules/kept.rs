@@ -1,7 +1,7 @@
 //! What is read out of all modules, kept from one build to the next: there are a thousand of them with a hundred
 //! megabytes, and rarely are they others.
 
-use super::ModulesError;
+use super::{LISTS, ModulesError};
 use crate::generate::derived::try_derived;
 use pintle_model::{Contents, Kind, Tree, TreePath};
 use serde::Serialize;
@@ -10,9 +10,6 @@ use std::io;
 
 /// Largest result that is read back; those of Debian's generic kernel have 7 MB.
 const MAX: u64 = 256 << 20;
-
-/// Lists that the kernel's own build makes.
-const LISTS: [&str; 3] = ["modules.order", "modules.builtin", "modules.builtin.modinfo"];
 
 /// What `make` gives, or gave in an earlier build, for the files in `dir`.
 ///

@@ -16,6 +16,9 @@ use super::place::{PlaceError, children, put};
 use pintle_model::{Contents, Timestamp, Tree, TreeError, TreePath};
 use pintle_package::elf::ElfError;
 
+/// Lists that the kernel's own build makes, and that the index is made from beside the modules.
+pub(crate) const LISTS: [&str; 3] = ["modules.order", "modules.builtin", "modules.builtin.modinfo"];
+
 /// Why a module index cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ModulesError {

@@ -26,6 +26,11 @@ pub(crate) fn open_cache() -> Result<Cache, Failure> {
     Cache::open(root).map_err(|error| Failure::new(FailureKind::Failed, error))
 }
 
+/// Threads for work that all processors can share.
+pub(crate) fn threads() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
+}
+
 /// The file of this very program, even where another has taken its name since it was started.
 pub(crate) fn own_program() -> PathBuf {
     PathBuf::from("/proc/self/exe")
@@ -128,7 +133,7 @@ impl Outside {
             progress: &self.progress,
             vendor: self.vendor.as_deref(),
             apt_sources: &self.apt_sources,
-            threads: std::thread::available_parallelism().map_or(2, usize::from),
+            threads: threads(),
             now: now(),
             clock: self.clock,
         }

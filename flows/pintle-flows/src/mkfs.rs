@@ -93,40 +93,53 @@ pub enum MkfsError {
 /// Names are made below this, so that the same label and source give the same UUID.
 const NAMESPACE: Uuid = uuid::uuid!("2fdd0f0e-6f5c-5f0b-9b1f-3f6f3f2f4c1e");
 
-/// Writes the image; it appears under its name when it is whole.
+/// Writes the image by `threads` threads; it appears under its name when it is whole.
 ///
 /// # Errors
 /// [`MkfsError`].
-pub fn mkfs(request: &Request, store: &Store, input: &mut dyn Read) -> Result<Written, MkfsError> {
+pub fn mkfs(
+    request: &Request,
+    store: &Store,
+    threads: usize,
+    input: &mut dyn Read,
+) -> Result<Written, MkfsError> {
     let (tree, _spooled) = source_tree(request, store, input)?;
     let uuid = request.uuid.unwrap_or_else(|| {
         let name = request.source.file_name().unwrap_or_default().to_string_lossy();
         Uuid::new_v5(&NAMESPACE, format!("{}\0{name}", request.label).as_bytes())
     });
     let file = atomic::File::create(&request.output)?;
-    let mut sink = FileSink::new(file.as_file(), store);
-    let size = match request.kind {
+    let size = std::thread::scope(|scope| -> Result<u64, MkfsError> {
+        let mut sink = FileSink::beside(scope, file.as_file(), store, threads);
+        let size = write(request, uuid, &tree, &mut sink)?;
+        sink.finish(size).map_err(|error| AtomicError::new(&request.output, error))?;
+        Ok(size)
+    })?;
+    file.commit()?;
+    Ok(Written { path: request.output.clone(), size, entries: tree.walk().count() })
+}
+
+/// Writes the file system and gives its size.
+fn write(request: &Request, uuid: Uuid, tree: &Tree, sink: &mut FileSink<'_>) -> Result<u64, MkfsError> {
+    match request.kind {
         Kind::Ext4 => {
             let mut options = ext4::Options::new(uuid, Uuid::new_v5(&uuid, b"hash seed"), request.epoch);
             options.label.clone_from(&request.label);
             options.size = request.size.map(Size::bytes);
-            let written = ext4::write(&tree, &options, &mut sink);
-            written.map_err(|error| or_full(request, error))?.size.max(request.size.map_or(0, Size::bytes))
+            let written = ext4::write(tree, &options, sink).map_err(|error| or_full(request, error))?;
+            Ok(written.size.max(request.size.map_or(0, Size::bytes)))
         }
         Kind::Vfat => {
             let size = match request.size {
                 Some(size) => size.bytes(),
-                None => vfat::minimum_size(&tree)?,
+                None => vfat::minimum_size(tree)?,
             };
             let serial = u32::from_be_bytes([0, 1, 2, 3].map(|index| uuid.as_bytes()[index]));
             let (label, epoch) = (request.label.to_uppercase(), request.epoch);
             let options = vfat::Options { size, label, serial, epoch, hidden_sectors: 0 };
-            vfat::write(&tree, &options, &mut sink).map_err(|error| or_full(request, error))?.size
+            Ok(vfat::write(tree, &options, sink).map_err(|error| or_full(request, error))?.size)
         }
-    };
-    sink.finish(size).map_err(|error| AtomicError::new(&request.output, error))?;
-    file.commit()?;
-    Ok(Written { path: request.output.clone(), size, entries: tree.walk().count() })
+    }
 }
 
 /// The writer's error, or, where that is at the bottom of it, that the output has no room.

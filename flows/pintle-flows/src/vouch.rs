@@ -68,15 +68,6 @@ fn is_whole(unpacked: &Unpacked, store: &Store, buffer: &mut [u8]) -> bool {
     are_whole(unpacked.source, files, store, buffer)
 }
 
-/// As for packages, for any pack: offset, length and digest of each of its files.
-pub(crate) fn files_are_whole(
-    source: SourceId,
-    files: impl Iterator<Item = (u64, u64, Digest)>,
-    store: &Store,
-) -> bool {
-    are_whole(source, files, store, &mut vec![0; CHUNK])
-}
-
 /// Every file has the digest that was taken when it was unpacked. What cannot be read is damaged too.
 fn are_whole(
     source: SourceId,

@@ -19,10 +19,12 @@ pub mod registration;
 mod signature;
 mod store_path;
 mod trust;
+mod unpack;
 
 pub use content_address::{ContentAddress, References};
 pub use narinfo::NarInfo;
 pub use path_info::PathInfo;
 pub use signature::{BadKey, PublicKey, SecretKey, Signature};
 pub use store_path::{BadStorePath, HASH_LEN, NAME_MAX, StoreDir, StorePath};
-pub use trust::{Ground, Reason, Trusted, TrustedKeys, UnpackError, Untrusted};
+pub use trust::{Ground, Reason, Trusted, TrustedKeys, Untrusted};
+pub use unpack::{UnpackError, check_content};

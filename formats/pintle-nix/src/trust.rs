@@ -1,11 +1,7 @@
 //! Which paths are believed: those signed by a key we trust, and those whose name is made from their content.
 
-use crate::nar::{self, Limits, NarError, NarKind, UnpackedNar};
-use crate::references::SelfHasher;
-use crate::{ContentAddress, PathInfo, PublicKey, StorePath, hash};
-use pintle_model::{Digest, DigestMismatch, PackSink, Verified};
+use crate::{ContentAddress, PathInfo, PublicKey, StorePath};
 use std::fmt::Write as _;
-use std::io::{self, Read};
 
 /// Keys whose signatures count.
 #[derive(Clone, Debug, Default)]
@@ -25,7 +21,8 @@ impl TrustedKeys {
     }
 
     /// Accepts `info` as what is known of `wanted`, if it is signed by one of the keys, or if its name is made from
-    /// its content (then no key is needed: whoever asks for the name asks for this content).
+    /// its content (then no key is needed: whoever asks for the name asks for this content, with which
+    /// [`crate::check_content`] must compare what comes).
     ///
     /// # Errors
     /// [`Untrusted`] names the keys that signed, and the trusted ones.
@@ -68,7 +65,7 @@ impl TrustedKeys {
 }
 
 /// The content address of `info`, if its path is the one made from it.
-fn names_its_content(info: &PathInfo) -> Option<ContentAddress> {
+pub(crate) fn names_its_content(info: &PathInfo) -> Option<ContentAddress> {
     let address = info.content_address.as_ref()?;
     let made = address.path(info.path.store(), info.path.name(), &info.split_references());
     made.ok().flatten().filter(|made| *made == info.path).map(|_| address.clone())
@@ -79,7 +76,7 @@ fn names_its_content(info: &PathInfo) -> Option<ContentAddress> {
 pub enum Ground {
     /// A good signature of the key with this name.
     Key(String),
-    /// Its name is made from this. The content is compared with it when it is unpacked.
+    /// Its name is made from this, which says nothing yet of what comes: [`crate::check_content`].
     Content(ContentAddress),
 }
 
@@ -174,123 +171,4 @@ fn list(
         text.push_str("\n  nobody");
     }
     text
-}
-
-/// Why an archive is not unpacked as the path it should be.
-#[derive(Debug, thiserror::Error)]
-pub enum UnpackError {
-    /// Its form.
-    #[error("the archive of {path} is damaged")]
-    Nar {
-        /// The path.
-        path: StorePath,
-        /// What is wrong.
-        #[source]
-        source: NarError,
-    },
-    /// Its digest.
-    #[error("the archive of {path} is not what was promised")]
-    Digest {
-        /// The path.
-        path: StorePath,
-        /// The digests.
-        #[source]
-        source: DigestMismatch,
-    },
-    /// Its length.
-    #[error("the archive of {path} has {actual} bytes, where {expected} were promised")]
-    Size {
-        /// The path.
-        path: StorePath,
-        /// The promise.
-        expected: u64,
-        /// What came.
-        actual: u64,
-    },
-    /// Its content address: with a good digest, but the name is made from something else.
-    #[error("the content of {path} is not what its name is made from: {expected}, not {actual}")]
-    Content {
-        /// The path.
-        path: StorePath,
-        /// What the name is made from.
-        expected: ContentAddress,
-        /// What came.
-        actual: String,
-    },
-}
-
-impl<T: AsRef<PathInfo>> Trusted<T> {
-    /// Unpacks the (decompressed) archive of this path into `pack`, see [`nar::unpack`], and compares length, digest
-    /// and, where the name is made from the content, the content.
-    ///
-    /// # Errors
-    /// [`UnpackError`]. `pack` holds garbage then.
-    pub fn unpack(
-        &self,
-        archive: impl Read,
-        limits: &Limits,
-        pack: &mut dyn PackSink,
-    ) -> Result<Verified<UnpackedNar>, UnpackError> {
-        let info = self.value.as_ref();
-        let path = || info.path.clone();
-        let itself = match &self.by {
-            Ground::Content(ContentAddress::Nar(_)) if info.references.contains(&info.path) => {
-                Some(SelfHasher::new(&info.path))
-            }
-            _ => None,
-        };
-        let mut archive = Passing { inner: archive, itself };
-        let limits = limits.with_size(info.nar_size);
-        let (unpacked, hashed) = nar::unpack(&mut archive, &limits, pack)
-            .map_err(|source| UnpackError::Nar { path: path(), source })?;
-        if hashed.len() != info.nar_size {
-            let (expected, actual) = (info.nar_size, hashed.len());
-            return Err(UnpackError::Size { path: path(), expected, actual });
-        }
-        let verified = Verified::new(unpacked, hashed, info.nar_hash)
-            .map_err(|source| UnpackError::Digest { path: path(), source })?;
-        if let Ground::Content(address) = &self.by {
-            let nar = archive.itself.map_or(info.nar_hash, |hasher| hasher.finish().digest());
-            check_content(info, address, verified.get(), nar)?;
-        }
-        Ok(verified)
-    }
-}
-
-fn check_content(
-    info: &PathInfo,
-    address: &ContentAddress,
-    unpacked: &UnpackedNar,
-    nar: Digest,
-) -> Result<(), UnpackError> {
-    let file = match unpacked.entries.first().map(|entry| &entry.kind) {
-        Some(NarKind::File { executable: false, digest, .. }) => Some(*digest),
-        _ => None,
-    };
-    let (expected, actual) = match address {
-        ContentAddress::Nar(expected) => (*expected, Some(nar)),
-        ContentAddress::Text(expected) | ContentAddress::Flat(expected) => (*expected, file),
-        ContentAddress::Other(_) => return Ok(()),
-    };
-    if actual == Some(expected) {
-        return Ok(());
-    }
-    let actual = actual.map_or_else(|| "no plain file".to_owned(), |digest| hash::nix32(&digest));
-    Err(UnpackError::Content { path: info.path.clone(), expected: address.clone(), actual })
-}
-
-/// Shows what passes to the hasher of content addresses.
-struct Passing<R> {
-    inner: R,
-    itself: Option<SelfHasher>,
-}
-
-impl<R: Read> Read for Passing<R> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(out)?;
-        if let Some(hasher) = &mut self.itself {
-            hasher.update(&out[..n]);
-        }
-        Ok(n)
-    }
 }

@@ -9,7 +9,7 @@ use pintle_nix::cache_info::{self, CacheInfo};
 use pintle_nix::compress::{Compression, Packing};
 use pintle_nix::content_address::{flat_path, source_path, text_path};
 use pintle_nix::listing::Listing;
-use pintle_nix::nar::{self, Limits};
+use pintle_nix::nar::{self};
 use pintle_nix::references::ReferenceScanner;
 use pintle_nix::{
     ContentAddress, Ground, NarInfo, PathInfo, PublicKey, References, SecretKey, StoreDir, StorePath,
@@ -22,7 +22,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::Command;
-use toys::{FILE, Memory, directory, nar as nar_of};
+use toys::{FILE, directory, nar as nar_of};
 
 fn store() -> StoreDir {
     StoreDir::default()
@@ -179,8 +179,7 @@ fn consume(cache: &Path, keys: &TrustedKeys) -> Vec<Trusted<NarInfo>> {
         let file = fs::read(cache.join(info.url.as_str())).unwrap();
         assert_eq!((info.file_hash, info.file_size), (Some(Digest::of(&file)), Some(file.len() as u64)));
         let plain = info.compression.reader(&file[..], info.info.nar_size).unwrap();
-        let unpacked = trusted.unpack(plain, &Limits::default(), &mut Memory::default()).unwrap();
-        assert_eq!(unpacked.digest(), info.info.nar_hash);
+        toys::arrive(&info.info, plain).unwrap();
         all.push(trusted);
     }
     all

@@ -6,11 +6,11 @@ mod toys;
 
 use pintle_model::{Digest, TreePath};
 use pintle_nix::content_address::{flat_path, source_path, text_path};
-use pintle_nix::nar::{self, Limits};
+use pintle_nix::nar;
 use pintle_nix::references::SelfHasher;
 use pintle_nix::{ContentAddress, Ground, PathInfo, References, SecretKey, StoreDir, Trusted, TrustedKeys};
 use std::collections::BTreeSet;
-use toys::{Memory, chain, file, path, put};
+use toys::{arrive, chain, file, path, put};
 
 fn key(name: &str, seed: u8) -> SecretKey {
     SecretKey::from_seed(name, &[seed; 32]).unwrap()
@@ -37,8 +37,7 @@ fn signed(mut info: PathInfo, key: &SecretKey) -> PathInfo {
 }
 
 fn unpack(trusted: &Trusted<PathInfo>, archive: &[u8]) -> Result<(), String> {
-    let unpacked = trusted.unpack(archive, &Limits::default(), &mut Memory::default());
-    unpacked.map(drop).map_err(|error| chain(&error))
+    arrive(trusted.get(), archive).map_err(|error| chain(&error))
 }
 
 #[test]

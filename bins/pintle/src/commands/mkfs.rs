@@ -1,6 +1,6 @@
 use crate::Outcome;
 use crate::arguments::{FileSystem, Mkfs};
-use crate::environment::open_cache;
+use crate::environment::{open_cache, threads};
 use crate::report::{Failure, FailureKind, Reporter};
 use pintle_flows::mkfs::{Kind, MkfsError, Request, mkfs};
 use pintle_flows::tar_tree::TarTreeError;
@@ -25,7 +25,7 @@ pub(crate) fn run(arguments: &Mkfs, reporter: &Reporter) -> Outcome {
         ownership: if arguments.root_owner { Ownership::Root } else { Ownership::Kept },
     };
     let store = Store::open(&open_cache()?);
-    let written = mkfs(&request, &store, &mut std::io::stdin().lock()).map_err(explain)?;
+    let written = mkfs(&request, &store, threads(), &mut std::io::stdin().lock()).map_err(explain)?;
     let text =
         format!("wrote {} ({}, {} entries)", written.path.display(), Size(written.size), written.entries);
     reporter.result(&text, &json!(written));

@@ -2,7 +2,9 @@
 
 use crate::common::{finish, succeed};
 use crate::nix::{build_with, built, cache_of_downloads, digest, image_of, pintle};
-use pintle_nix::{NarInfo, SecretKey, StoreDir};
+use pintle_model::{Attrs, Blob, Digest, Kind, NoContents, Origin, Tree, TreePath};
+use pintle_nix::compress::Compression;
+use pintle_nix::{ContentAddress, NarInfo, PathInfo, References, SecretKey, StoreDir, nar};
 use pintle_testkit::mirror::{Fault, Server};
 use pintle_testkit::nix::{Fixture, fixture};
 use std::fs;
@@ -121,7 +123,7 @@ fn caches_that_lie_are_refused() {
     }
     "#);
     let cache = Cache::new();
-    cache.lie(|info| info.info.nar_hash = pintle_model::Digest::of(b"something else"));
+    cache.lie(|info| info.info.nar_hash = Digest::of(b"something else"));
     insta::assert_snapshot!(cache.refused(), @r#"
     exit 4
     {
@@ -439,8 +441,62 @@ fn a_store_that_was_changed_behind_our_back_is_refused() {
     let said = digits(&said.replace(&fixture().gen2, "GEN2"));
     insta::assert_snapshot!(format!("exit {}\n{said}", bad.status.code().unwrap_or(-1)), @"
     exit 4
+    made the lock: 14 store paths, and 2 packages to start them; keep it with the definition
     error: the store in ROOT gave something else than was promised
       because: the archive of GEN2 is not what was promised
       because: sha256 is HASH, expected HASH (N bytes read)
+    ");
+}
+
+/// A cache that nobody signed, of one text file whose name is made from `named`, with `bytes` in it.
+fn unsigned_text(named: &[u8], bytes: &[u8]) -> (tempfile::TempDir, String) {
+    let (store, root) = (StoreDir::default(), TreePath::literal("x"));
+    let address = ContentAddress::Text(Digest::of(named));
+    let path = address.path(&store, "note", &References::default()).unwrap().unwrap();
+    let mut tree = Tree::new();
+    let by = tree.origin(Origin::Nobody);
+    tree.add(&root, Kind::File(Blob::inline(bytes)), Attrs::root(0o444), by).unwrap();
+    let mut archive = Vec::new();
+    nar::write_to(&tree, &root, &NoContents, &mut archive).unwrap();
+    let mut info = PathInfo::new(path.clone(), Digest::of(&archive), archive.len() as u64);
+    info.content_address = Some(address);
+    let url = "nar/note.nar".parse().unwrap();
+    let (file_hash, file_size) = (Some(info.nar_hash), Some(info.nar_size));
+    let info = NarInfo { info, url, compression: Compression::None, file_hash, file_size };
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("nar")).unwrap();
+    fs::write(folder.path().join("nar/note.nar"), archive).unwrap();
+    fs::write(folder.path().join(info.file_name()), info.render()).unwrap();
+    (folder, path.to_string())
+}
+
+#[test]
+fn a_name_made_from_the_content_is_compared_with_it() {
+    let refused = |named: &[u8], bytes: &[u8]| {
+        let (cache, path) = unsigned_text(named, bytes);
+        let place = cache.path().display().to_string();
+        let nowhere = "/nonexistent";
+        let output = build_with(&["--nix", &path, "--nix-store", nowhere, "--nix-cache", &place]);
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let messages = report["error"]["messages"].as_array().unwrap();
+        let said: Vec<&str> = messages.iter().filter_map(|message| message.as_str()).collect();
+        format!(
+            "exit {}\n{}",
+            output.status.code().unwrap_or(-1),
+            digits(&said.join("\n").replace(&place, "CACHE"))
+        )
+    };
+    // Nobody has to vouch for it: it is had, and only then found to be no system.
+    insta::assert_snapshot!(refused(b"hello", b"hello"), @"
+    exit 3
+    /nix/store/HASH-note does not say how it starts
+    `boot.json` of /nix/store/HASH-note cannot be read
+    /nix/store/HASH-note/boot.json: /nix/store/HASH-note is a file from store path /nix/store/HASH-note, not a directory
+    ");
+    // Whoever offers it wrote the digest of the archive, which therefore says nothing.
+    insta::assert_snapshot!(refused(b"hello", b"hullo"), @"
+    exit 4
+    CACHE gave something else than was promised
+    the content of /nix/store/HASH-note is not what its name is made from: text:sha256:HASH, not sha256:HASH
     ");
 }

@@ -18,6 +18,7 @@ pub use recipes::{RecipeError, read as read_recipes};
 pub use reports::{ReportError, Wanted as Reports, Written};
 pub(crate) use rooted::{Publishable, publishable};
 
+use crate::closure::Had;
 use crate::definition::Definition;
 use crate::outputs::{Output, Staged, try_place};
 use crate::pin::{LockMode, PinError};
@@ -214,7 +215,8 @@ pub fn build(
     Ok(Built { outputs, manifest, reports, slimmed, plan, findings, next, steps })
 }
 
-/// The image, and meanwhile the reports, which need little of it, and that last.
+/// The image; meanwhile the reports, which need little of it, and that last; and meanwhile the closure is compared with
+/// its digests, for nothing has a name yet.
 fn write(
     request: &Request<'_>,
     wanted: &Wanted<'_>,
@@ -231,12 +233,14 @@ fn write(
     let sources = prepared.sources(request.definition, supply, Box::new(outputs), wanted.disk());
     std::thread::scope(|scope| {
         let reports = scope.spawn(move || sources.files(&request.reports, request.output));
+        let closure = scope.spawn(|| prepared.compare(supply));
         let staged = wanted.write(request.output, &prepared.plan, prepared.bare.as_ref(), supply)?;
         steps.begin("reports", tell, supply)?;
         // Nobody listens where it failed early, which is told below.
         tell_outputs.send(staged.outputs.clone()).ok();
         drop(tell_outputs);
         let (size, files) = reports.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        closure.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         Ok((staged, size, files))
     })
 }
@@ -251,6 +255,7 @@ pub fn measure(
     tell: &mut dyn FnMut(Event),
 ) -> Result<SizeReport, BuildError> {
     let prepared = prepare(request, supply, tell, &mut Steps::default())?;
+    prepared.compare(supply)?;
     Ok(prepared.sources(request.definition, supply, Box::new(Vec::new), true).size())
 }
 
@@ -259,6 +264,7 @@ struct Prepared {
     lock: Lock,
     text: String,
     packages: Vec<Unpacked>,
+    closure: Option<Had>,
     epoch: i64,
     report: pintle_assemble::Report,
     /// Titles of the entries whose initrd holds secrets of this machine.
@@ -271,6 +277,11 @@ struct Prepared {
 }
 
 impl Prepared {
+    /// Compares what of the closure was not compared yet with its digests.
+    fn compare(&self, supply: &Supply<'_>) -> Result<(), PinError> {
+        self.closure.as_ref().map_or(Ok(()), |closure| closure.compare(supply).map_err(PinError::from))
+    }
+
     fn sources<'a>(
         &'a self,
         definition: &'a Definition,
@@ -300,9 +311,28 @@ fn prepare(
     tell: &mut dyn FnMut(Event),
     steps: &mut Steps,
 ) -> Result<Prepared, BuildError> {
+    let mut rooted = rooted(request, supply, tell, steps)?;
+    let closure = rooted.closure.take();
+    match planned(request, rooted, supply, tell, steps) {
+        Ok(prepared) => Ok(Prepared { closure, ..prepared }),
+        // What is not what it should be explains everything else.
+        Err(error) => match closure.map(|closure| closure.compare(supply)) {
+            Some(Err(other)) => Err(PinError::from(other).into()),
+            _ => Err(error),
+        },
+    }
+}
+
+fn planned(
+    request: &Request<'_>,
+    rooted: Rooted,
+    supply: &Supply<'_>,
+    tell: &mut dyn FnMut(Event),
+    steps: &mut Steps,
+) -> Result<Prepared, BuildError> {
     let wanted = Wanted { formats: formats(request), checksum: request.checksum };
     let system = request.definition.system();
-    let Rooted { lock, text, packages, boot_files, epoch, root } = rooted(request, supply, tell, steps)?;
+    let Rooted { lock, text, packages, closure, boot_files, epoch, root } = rooted;
     let time = Timestamp::from_secs(epoch);
 
     let bare = wanted.bare(system, &root.tree, epoch)?;
@@ -332,7 +362,7 @@ fn prepare(
     // Reports show the kernel that starts by itself.
     let default = plan.report.kernel.as_ref();
     let initrd = initrds.into_iter().find(|(release, _)| Some(release) == default).map(|(_, tree)| tree);
-    Ok(Prepared { lock, text, packages, epoch, report, secrets, bare, initrd, plan, findings })
+    Ok(Prepared { lock, text, packages, closure, epoch, report, secrets, bare, initrd, plan, findings })
 }
 
 /// What is to be written: what was asked for, else what the definition says.

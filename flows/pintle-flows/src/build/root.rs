@@ -8,7 +8,7 @@ use crate::unpack::Unpacked;
 use pintle_assemble::{Input, Recipes, Report, assemble};
 use pintle_closure::{Entry, Part};
 use pintle_image::Mounting;
-use pintle_model::{Lock, Nix, Timestamp, Tree, TreePath};
+use pintle_model::{InitrdSecrets, Lock, Nix, Timestamp, Tree, TreePath};
 
 /// What a root is made of.
 pub(super) struct Given<'a> {
@@ -80,6 +80,10 @@ pub(super) fn of_closure(
     })
     .map_err(crate::closure::ClosureError::from)
     .map_err(crate::pin::PinError::from)?;
+    // Programs of it run.
+    if nix.initrd_secrets == InitrdSecrets::Run {
+        closure.compare(supply).map_err(crate::pin::PinError::from)?;
+    }
     let secrets = add_secrets(&mut assembled, &closure.root, epoch, supply);
     let secrets = secrets.map_err(crate::pin::PinError::from)?;
     let said = |title: &String| {

@@ -2,8 +2,8 @@
 
 use super::root::{self, Given, Root};
 use super::{BuildError, Event, Request, Steps, read_recipes};
-use crate::closure::{BootFolders, Supplied};
-use crate::pin::{Pinned, pin};
+use crate::closure::{BootFolders, Had, Supplied};
+use crate::pin::{PinError, Pinned, claim, pin};
 use crate::supply::Supply;
 use crate::unpack::Unpacked;
 use pintle_model::{Lock, LockedClosure, Timestamp, Tree};
@@ -13,6 +13,8 @@ pub(super) struct Rooted {
     pub(super) lock: Lock,
     pub(super) text: String,
     pub(super) packages: Vec<Unpacked>,
+    /// Its closure, which must be compared with its digests before anything made of it gets its name.
+    pub(super) closure: Option<Had>,
     /// Folders with boot loaders, where these do not come from packages.
     pub(super) boot_files: Option<BootFolders>,
     pub(super) epoch: i64,
@@ -34,7 +36,7 @@ pub(super) fn rooted(
 
     steps.begin("packages", tell, supply)?;
     let Pinned { lock, text, packages, closure, boot_files, change } =
-        pin(request.definition, request.lock_file, request.lock_mode, &recipes, supply)?;
+        claim(request.definition, request.lock_file, request.lock_mode, &recipes, supply)?;
     change.into_iter().for_each(|change| tell(Event::Locked(change)));
     let epoch = system.image.epoch.unwrap_or_else(|| crate::pin::snapshot_time(&lock));
 
@@ -48,11 +50,18 @@ pub(super) fn rooted(
         epoch: time,
     };
     let root = match (&system.source.nix, &closure) {
-        (Some(nix), Some(closure)) => root::of_closure(nix, closure, time, supply)?,
+        (Some(nix), Some(closure)) => match root::of_closure(nix, closure, time, supply) {
+            Ok(root) => root,
+            Err(error) => {
+                // What is not what it should be explains everything else.
+                closure.compare(supply).map_err(PinError::from)?;
+                return Err(error);
+            }
+        },
         _ => root::of_packages(&given, supply)?,
     };
     root.report.warnings.iter().for_each(|warning| tell(Event::Note(warning.clone())));
-    Ok(Rooted { lock, text, packages, boot_files, epoch, root })
+    Ok(Rooted { lock, text, packages, closure, boot_files, epoch, root })
 }
 
 /// What of a system can be published.

@@ -1,8 +1,9 @@
 //! A store of this machine: its database says what it holds, its files are read where they are.
 
-use super::{ClosureError, Supplied};
+use super::ClosureError;
+use super::supply::{Here, Supplied};
 use crate::supply::Supply;
-use pintle_model::{TreePath, Verified};
+use pintle_model::TreePath;
 use pintle_nix::nar;
 use pintle_nix::{PathInfo, StoreDir, StorePath, UnpackError, database, registration};
 use pintle_world::files;
@@ -52,8 +53,8 @@ impl LocalStore {
         format!("the store in {}", self.root.display())
     }
 
-    /// The files of `info`, where they are: compared with its digest, unless they were since the machine was started and
-    /// nothing has changed them.
+    /// The files of `info`, where they are. They must be compared with its digest still, unless they were since the
+    /// machine was started and nothing has changed them.
     ///
     /// # Errors
     /// [`ClosureError`].
@@ -68,18 +69,13 @@ impl LocalStore {
             .map_err(|source| ClosureError::HostTree { path: path(), source })?;
         let root = TreePath::new(info.path.base_name()).map_err(pintle_closure::ClosureError::from)?;
         let damaged = |source| ClosureError::Pack { path: path(), source };
-        let wrong = |source| ClosureError::Unpack { place: self.name(), source };
         let actual = nar::size(&tree, &root).map_err(damaged)?;
         if actual != info.nar_size {
-            return Err(wrong(UnpackError::Size { path: path(), expected: info.nar_size, actual }));
+            let source = UnpackError::Size { path: path(), expected: info.nar_size, actual };
+            return Err(ClosureError::Unpack { place: self.name(), source });
         }
-        if !supply.store.has_seen(&info.nar_hash, &witness) {
-            let hashed = nar::hash(&tree, &root, supply.store).map_err(damaged)?;
-            Verified::new((), hashed, info.nar_hash)
-                .map_err(|source| wrong(UnpackError::Digest { path: path(), source }))?;
-            supply.store.note_seen(&info.nar_hash, &witness);
-        }
-        Ok(Supplied::here(info.clone(), tree, root))
+        let witness = Some(witness).filter(|witness| !supply.store.has_seen(&info.nar_hash, witness));
+        Ok(Supplied::here(info.clone(), Here { tree, root, witness, place: self.name() }))
     }
 }
 

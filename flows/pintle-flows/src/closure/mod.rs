@@ -16,7 +16,7 @@ pub use error::ClosureError;
 pub use locate::{Located, locate};
 pub use pintle_closure::ClosureError as BadClosure;
 pub(crate) use secrets::add as add_secrets;
-pub(crate) use supply::{Supplied, supply};
+pub(crate) use supply::{Supplied, claim, compare, supply};
 
 use crate::supply::Supply;
 use cache::Caches;
@@ -32,7 +32,7 @@ pub(crate) struct Places {
     caches: Caches,
 }
 
-/// A closure whose paths can be read.
+/// A closure whose paths can be read; see [`claim`] for what must come before it is used.
 #[derive(Debug)]
 pub(crate) struct Had {
     /// The system.
@@ -41,6 +41,16 @@ pub(crate) struct Had {
     pub(crate) paths: Vec<Supplied>,
     /// The folder whose `nix/store` was looked into.
     pub(crate) root: PathBuf,
+}
+
+impl Had {
+    /// Compares with their digests what was not compared yet.
+    ///
+    /// # Errors
+    /// [`ClosureError`].
+    pub(crate) fn compare(&self, supply: &Supply<'_>) -> Result<(), ClosureError> {
+        compare(&self.paths, supply)
+    }
 }
 
 impl Places {

@@ -5,9 +5,9 @@ use super::{ClosureError, Places};
 use crate::into_pack::IntoPack;
 use crate::supply::{CONNECTIONS, Supply};
 use pintle_closure::Files;
-use pintle_model::{PackSink, SourceId, Tree, TreePath, Verified};
+use pintle_model::{Digest, Origin, SourceId, Tree, TreePath, Verified};
 use pintle_nix::nar::{self, Limits, UNPACK_FORMAT, UnpackedNar};
-use pintle_nix::{NarInfo, PathInfo, UnpackError};
+use pintle_nix::{NarInfo, PathInfo, UnpackError, check_content};
 use pintle_world::Expected;
 use pintle_world::atomic::AtomicError;
 use pintle_world::fetch::{Job, Place};
@@ -31,31 +31,107 @@ pub(crate) struct Supplied {
 enum Kept {
     /// In a pack of the content store.
     Pack(UnpackedNar, SourceId),
-    /// In a store of this machine: a tree, and its only entry.
-    Here(Box<Tree>, TreePath),
+    /// In a store of this machine.
+    Here(Box<Here>),
+}
+
+/// Files of a store of this machine, read where they are.
+#[derive(Clone, Debug)]
+pub(super) struct Here {
+    /// Holds them.
+    pub(super) tree: Tree,
+    /// Its only entry.
+    pub(super) root: TreePath,
+    /// Changes when they do; none: they were compared with their digest.
+    pub(super) witness: Option<Digest>,
+    /// The store, for messages.
+    pub(super) place: String,
 }
 
 impl Supplied {
     /// A path that was found in a store of this machine.
-    pub(super) fn here(info: PathInfo, tree: Tree, root: TreePath) -> Self {
-        Self { info, files: Kept::Here(Box::new(tree), root) }
+    pub(super) fn here(info: PathInfo, here: Here) -> Self {
+        Self { info, files: Kept::Here(Box::new(here)) }
     }
 
     /// Its files.
     pub(crate) fn files(&self) -> Files<'_> {
         match &self.files {
             Kept::Pack(nar, source) => Files::Unpacked(nar, *source),
-            Kept::Here(tree, root) => Files::Tree(tree, root),
+            Kept::Here(here) => Files::Tree(&here.tree, &here.root),
         }
     }
+
+    /// Compares what was not yet compared with its digest.
+    fn compare(&self, supply: &Supply<'_>) -> Result<(), ClosureError> {
+        let Kept::Here(here) = &self.files else { return Ok(()) };
+        let Some(witness) = &here.witness else { return Ok(()) };
+        let path = || self.info.path.clone();
+        let hashed = nar::hash(&here.tree, &here.root, supply.store)
+            .map_err(|source| ClosureError::Pack { path: path(), source })?;
+        Verified::new((), hashed, self.info.nar_hash).map_err(|source| {
+            let source = UnpackError::Digest { path: path(), source };
+            ClosureError::Unpack { place: here.place.clone(), source }
+        })?;
+        supply.store.note_seen(&self.info.nar_hash, witness);
+        Ok(())
+    }
+}
+
+/// Compares all of `paths` that were not yet compared with their digests, on `supply.threads`.
+///
+/// # Errors
+/// [`ClosureError`] of the first, in order, that is not what it should be; [`ClosureError::Stopped`].
+pub(crate) fn compare(paths: &[Supplied], supply: &Supply<'_>) -> Result<(), ClosureError> {
+    // Largest first: the last thread to finish then has little left to do.
+    let mut order: Vec<usize> = (0..paths.len()).collect();
+    order.sort_by_key(|number| std::cmp::Reverse(paths[*number].info.nar_size));
+    let (next, failed) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+    let failures = || failed.lock().unwrap_or_else(PoisonError::into_inner);
+    let work = || {
+        while !supply.fetcher.cancelled()
+            && let Some(number) = order.get(next.fetch_add(1, Ordering::Relaxed))
+        {
+            if let Err(error) = paths[*number].compare(supply) {
+                failures().insert(*number, error);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..supply.threads.clamp(1, paths.len().max(1)) {
+            scope.spawn(work);
+        }
+    });
+    if supply.fetcher.cancelled() {
+        return Err(ClosureError::Stopped);
+    }
+    let first = failed.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().next();
+    first.map_or(Ok(()), Err)
+}
+
+/// As [`claim`], and everything is what it should be.
+///
+/// # Errors
+/// Those of [`claim`] and [`compare`].
+pub(crate) fn supply(
+    infos: Vec<&PathInfo>,
+    places: &Places,
+    supply: &Supply<'_>,
+) -> Result<Vec<Supplied>, ClosureError> {
+    let paths = claim(infos, places, supply)?;
+    compare(&paths, supply)?;
+    Ok(paths)
 }
 
 /// All of `infos`, in their order. What the content store has is opened; the rest is read or fetched, and unpacked on
 /// `supply.threads` while further downloads go on. After the first failure nothing new is begun.
 ///
+/// What lies in a store of this machine is what it should be only when [`compare`] has said so. Plans may be made of it
+/// before; nothing that was made of it may get its name, and no program of it may run.
+///
 /// # Errors
 /// [`ClosureError`] of the first path, in order, that failed.
-pub(crate) fn supply(
+pub(crate) fn claim(
     infos: Vec<&PathInfo>,
     places: &Places,
     supply: &Supply<'_>,
@@ -81,13 +157,31 @@ pub(crate) fn supply(
 fn opened(info: &PathInfo, supply: &Supply<'_>) -> Result<Option<Supplied>, ClosureError> {
     let Some(pack) = supply.store.open_pack(&info.nar_hash, UNPACK_FORMAT)? else { return Ok(None) };
     let Ok(nar) = UnpackedNar::from_bytes(&pack.index) else { return Ok(None) };
+    let (tree, root) = unpacked_tree(info, &nar, pack.source)?;
     if !pack.vouched {
-        if !crate::vouch::files_are_whole(pack.source, nar.files(), supply.store) {
-            return Ok(None);
+        match nar::hash(&tree, &root, supply.store) {
+            Ok(hashed) if hashed.digest() == info.nar_hash => {}
+            // Damaged: it is unpacked again.
+            _ => return Ok(None),
         }
         supply.store.vouch(&info.nar_hash, UNPACK_FORMAT);
     }
+    // Another path may have brought it here.
+    let wrong = |source| ClosureError::Unpack { place: "the lock".to_owned(), source };
+    check_content(info, &tree, &root, supply.store).map_err(wrong)?;
     Ok(Some(Supplied { info: info.clone(), files: Kept::Pack(nar, pack.source) }))
+}
+
+/// What is in a pack as a tree, and where in it.
+fn unpacked_tree(
+    info: &PathInfo,
+    nar: &UnpackedNar,
+    source: SourceId,
+) -> Result<(Tree, TreePath), ClosureError> {
+    let (mut tree, root) = (Tree::new(), info.path.tree_path().map_err(pintle_closure::ClosureError::from)?);
+    let origin = tree.origin(Origin::StorePath(info.path.to_string()));
+    nar.insert(&mut tree, &root, source, origin).map_err(pintle_closure::ClosureError::from)?;
+    Ok((tree, root))
 }
 
 /// What a path is unpacked from.
@@ -213,39 +307,17 @@ fn into_pack(
 ) -> Result<Supplied, ClosureError> {
     let writer = supply.store.create_pack(&info.nar_hash, UNPACK_FORMAT)?;
     let mut pack = IntoPack { writer, fetcher: supply.fetcher };
-    let path = || info.path.clone();
-    let unpacked = packed(info, nar_info, archive, place, &mut pack);
-    let (nar, hashed) = unpacked.map_err(|error| kept(error, info, supply))?;
-    let wrong = |source| ClosureError::Unpack { place: place.to_owned(), source };
-    if hashed.len() != info.nar_size {
-        let (expected, actual) = (info.nar_size, hashed.len());
-        return Err(wrong(UnpackError::Size { path: path(), expected, actual }));
-    }
-    let nar = Verified::new(nar, hashed, info.nar_hash)
-        .map_err(|source| wrong(UnpackError::Digest { path: path(), source }))?
-        .into_inner();
-    let pack = pack.writer.finish(nar.to_bytes())?;
-    Ok(Supplied { info: info.clone(), files: Kept::Pack(nar, pack.source) })
-}
-
-type Unpacked = Result<(UnpackedNar, pintle_model::Hashed), ClosureError>;
-
-fn packed(
-    info: &PathInfo,
-    nar_info: &NarInfo,
-    packed: impl Read + Send,
-    place: &str,
-    pack: &mut dyn PackSink,
-) -> Unpacked {
-    let wrong = |source| {
-        let source = UnpackError::Nar { path: info.path.clone(), source };
-        ClosureError::Unpack { place: place.to_owned(), source }
-    };
     let reader = nar_info
         .compression
-        .reader(packed, info.nar_size)
+        .reader(archive, info.nar_size)
         .map_err(|source| ClosureError::Read { path: nar_info.url.as_str().into(), source })?;
-    nar::unpack(reader, &Limits::default().with_size(info.nar_size), pack).map_err(wrong)
+    let wrong = |source| ClosureError::Unpack { place: place.to_owned(), source };
+    let unpacked = info.unpack(reader, &Limits::default(), &mut pack);
+    let nar = unpacked.map_err(|source| kept(wrong(source), info, supply))?.into_inner();
+    let pack = pack.writer.finish(nar.to_bytes())?;
+    let (tree, root) = unpacked_tree(info, &nar, pack.source)?;
+    check_content(info, &tree, &root, supply.store).map_err(wrong)?;
+    Ok(Supplied { info: info.clone(), files: Kept::Pack(nar, pack.source) })
 }
 
 /// Tells a full disk and a user who wants to stop from a bad archive.

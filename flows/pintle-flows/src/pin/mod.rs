@@ -146,6 +146,24 @@ pub fn pin(
     recipes: &Recipes,
     supply: &Supply<'_>,
 ) -> Result<Pinned, PinError> {
+    let pinned = claim(definition, lock_file, mode, recipes, supply)?;
+    if let Some(closure) = &pinned.closure {
+        closure.compare(supply)?;
+    }
+    Ok(pinned)
+}
+
+/// As [`pin`], but what of the closure lies on this machine is not compared with its digests yet ([`Had::compare`]).
+///
+/// # Errors
+/// [`PinError`]; the old lock is as it was.
+pub(crate) fn claim(
+    definition: &Definition,
+    lock_file: Option<&Path>,
+    mode: LockMode,
+    recipes: &Recipes,
+    supply: &Supply<'_>,
+) -> Result<Pinned, PinError> {
     let previous = lock_file.map(read).transpose()?.flatten();
     let path = lock_file.unwrap_or(Path::new("pintle.lock"));
     let located = located(definition, previous.as_ref().map(|(lock, _)| lock))?;
@@ -262,7 +280,7 @@ fn supplied(
     let root = located.and_then(|located| located.root.as_deref());
     let places = Places::open(nix, &definition.folder, root)?;
     let (toplevel, infos) = closure::infos(locked)?;
-    let paths = closure::supply(infos.values().collect(), &places, supply)?;
+    let paths = closure::claim(infos.values().collect(), &places, supply)?;
     Ok(Some(Had { toplevel, paths, root: places.root().to_owned() }))
 }
 

@@ -4,7 +4,7 @@ use crate::closure::{self, ClosureError, Places, locate};
 use crate::supply::Supply;
 use pintle_closure::Part;
 use pintle_fs::ext4;
-use pintle_model::{Blob, Nix, Size, Timestamp};
+use pintle_model::{Blob, InitrdSecrets, Nix, Size, Timestamp};
 use pintle_world::FileSink;
 use pintle_world::atomic::{self, AtomicError};
 use std::path::{Path, PathBuf};
@@ -68,7 +68,7 @@ pub fn direct(request: &DirectRequest<'_>, supply: &Supply<'_>) -> Result<Direct
         let other = closure::pin(&locate(other, folder)?.toplevel, &places, supply)?;
         infos.extend(closure::infos(&other)?.1);
     }
-    let paths = closure::supply(infos.values().collect(), &places, supply)?;
+    let paths = closure::claim(infos.values().collect(), &places, supply)?;
     let parts = paths.iter().map(|path| Part { info: &path.info, files: path.files() });
     let epoch = Timestamp::from_secs(1);
     let input = pintle_closure::Input {
@@ -78,7 +78,18 @@ pub fn direct(request: &DirectRequest<'_>, supply: &Supply<'_>) -> Result<Direct
         epoch,
         secrets: request.nix.initrd_secrets,
     };
-    let mut assembled = pintle_closure::assemble(&input).map_err(ClosureError::from)?;
+    let mut assembled = match pintle_closure::assemble(&input) {
+        Ok(assembled) => assembled,
+        Err(error) => {
+            // What is not what it should be explains everything else.
+            closure::compare(&paths, supply)?;
+            return Err(ClosureError::from(error).into());
+        }
+    };
+    if request.nix.initrd_secrets == InitrdSecrets::Run {
+        // Programs of it run.
+        closure::compare(&paths, supply)?;
+    }
     closure::add_secrets(&mut assembled, places.root(), epoch, supply)?;
     let entry = assembled.entry(&toplevel, request.specialisation).map_err(ClosureError::from)?;
 
@@ -88,9 +99,14 @@ pub fn direct(request: &DirectRequest<'_>, supply: &Supply<'_>) -> Result<Direct
     options.free = request.free.bytes();
     let disk = request.scratch.join("root.raw");
     let file = atomic::File::create(&disk)?;
-    let mut sink = FileSink::new(file.as_file(), supply.store);
-    let summary = ext4::write(&assembled.tree, &options, &mut sink).map_err(DirectError::FileSystem)?;
-    sink.finish(summary.size).map_err(|error| AtomicError::new(&disk, error))?;
+    std::thread::scope(|scope| -> Result<(), DirectError> {
+        // Nothing has a name yet.
+        let compared = scope.spawn(|| closure::compare(&paths, supply));
+        let mut sink = FileSink::beside(scope, file.as_file(), supply.store, supply.threads);
+        let summary = ext4::write(&assembled.tree, &options, &mut sink).map_err(DirectError::FileSystem)?;
+        sink.finish(summary.size).map_err(|error| AtomicError::new(&disk, error))?;
+        Ok(compared.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?)
+    })?;
     file.commit()?;
 
     let put = |name: &str, blob: &Blob| -> Result<PathBuf, DirectError> {

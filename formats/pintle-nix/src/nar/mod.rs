@@ -18,5 +18,5 @@ pub use unpack::unpack;
 pub use unpacked::{
     BadIndex, FILE_MODE, NarEntry, NarKind, PROGRAM_MODE, UNPACK_FORMAT, UnpackedNar, insert_tree,
 };
-pub(crate) use write::write_with;
+pub(crate) use write::{Hashing, write_with};
 pub use write::{WriteError, hash, size, write, write_to};

@@ -10,7 +10,7 @@ const CHUNK: usize = 128 << 10;
 
 /// Unpacks an archive: the bytes of files into `pack`, names and attributes into the index. Hashes the whole archive
 /// on the way; nothing that came out is to be believed before [`Hashed`] was compared
-/// ([`pintle_model::Verified::new`], or [`crate::Trusted::unpack`], which does both).
+/// ([`pintle_model::Verified::new`], or [`crate::PathInfo::unpack`], which does both).
 ///
 /// Nothing is extracted onto a file system, so no link is ever followed.
 ///
@@ -30,8 +30,8 @@ pub fn unpack(
             NodeKind::Directory => NarKind::Directory,
             NodeKind::Symlink(target) => NarKind::Symlink(target),
             NodeKind::File { executable, .. } => {
-                let (offset, hashed) = copy(&mut reader, &node.path, &mut buffer, pack)?;
-                NarKind::File { executable, offset, len: hashed.len(), digest: hashed.digest() }
+                let (offset, len) = copy(&mut reader, &node.path, &mut buffer, pack)?;
+                NarKind::File { executable, offset, len }
             }
         };
         entries.push(NarEntry { path: node.path, kind });
@@ -40,27 +40,26 @@ pub fn unpack(
     Ok((UnpackedNar { entries }, hashed))
 }
 
-/// Copies the current file into `pack`: offset there (0 for an empty file), digest and length.
+/// Copies the current file into `pack`: offset there (0 for an empty file) and length.
 fn copy<R: Read>(
     reader: &mut Reader<R>,
     path: &[u8],
     buffer: &mut [u8],
     pack: &mut dyn PackSink,
-) -> Result<(u64, Hashed), NarError> {
+) -> Result<(u64, u64), NarError> {
     let keep = |source| NarError::Store { path: Inside::new(path), source };
-    let mut hasher = Hasher::new();
-    let mut offset = 0;
+    let (mut offset, mut len) = (0, 0);
     loop {
         let n = match reader.read(buffer) {
-            Ok(0) => return Ok((offset, hasher.finish())),
+            Ok(0) => return Ok((offset, len)),
             Ok(n) => n,
             Err(source) => return Err(reader.sort(source)),
         };
-        if hasher.is_empty() {
+        if len == 0 {
             offset = pack.begin().map_err(keep)?;
         }
-        hasher.update(&buffer[..n]);
         pack.append(&buffer[..n]).map_err(keep)?;
+        len += n as u64;
     }
 }
 

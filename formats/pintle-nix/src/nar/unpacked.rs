@@ -1,15 +1,13 @@
 //! An archive after unpacking: its names and attributes, with file bytes moved to a pack of the content store.
 
 use crate::StorePath;
-use pintle_model::{
-    Attrs, BadPath, Blob, Digest, Kind, OriginId, SourceId, Timestamp, Tree, TreeError, TreePath,
-};
+use pintle_model::{Attrs, BadPath, Blob, Kind, OriginId, SourceId, Timestamp, Tree, TreeError, TreePath};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Version of [`UnpackedNar`]'s stored form and of what unpacking does to the bytes. Raise it with either: stores
 /// keep packs of different versions apart.
-pub const UNPACK_FORMAT: u32 = 1;
+pub const UNPACK_FORMAT: u32 = 2;
 
 /// Mode of a file in a store.
 pub const FILE_MODE: u16 = 0o444;
@@ -47,8 +45,6 @@ pub enum NarKind {
         offset: u64,
         /// Length in bytes.
         len: u64,
-        /// SHA-256 of the bytes.
-        digest: Digest,
     },
     /// A symbolic link and its target as written.
     Symlink(Vec<u8>),
@@ -76,14 +72,6 @@ impl UnpackedNar {
             Ok(_) => Err(BadIndex(postcard::Error::SerdeDeCustom)),
             Err(error) => Err(BadIndex(error)),
         }
-    }
-
-    /// Offset, length and digest of every file's bytes in the pack.
-    pub fn files(&self) -> impl Iterator<Item = (u64, u64, Digest)> {
-        self.entries.iter().filter_map(|entry| match &entry.kind {
-            NarKind::File { offset, len, digest, .. } => Some((*offset, *len, *digest)),
-            NarKind::Directory | NarKind::Symlink(_) => None,
-        })
     }
 
     /// The node at `path` (without leading slash; empty: the root). Links are not followed.
@@ -116,9 +104,9 @@ impl UnpackedNar {
             let (kind, mode) = match &entry.kind {
                 NarKind::Directory => (Kind::Directory(BTreeMap::new()), PROGRAM_MODE),
                 NarKind::Symlink(target) => (Kind::Symlink(target.as_slice().into()), 0o777),
-                NarKind::File { executable, offset, len, digest } => {
+                NarKind::File { executable, offset, len } => {
                     let mode = if *executable { PROGRAM_MODE } else { FILE_MODE };
-                    (Kind::File(Blob::at(source, *offset, *len).with_digest(*digest)), mode)
+                    (Kind::File(Blob::at(source, *offset, *len)), mode)
                 }
             };
             let path = if entry.path.is_empty() { at.clone() } else { at.join(&entry.path)? };

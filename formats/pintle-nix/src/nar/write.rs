@@ -84,7 +84,8 @@ pub fn hash(tree: &Tree, root: &TreePath, contents: &dyn Contents) -> Result<Has
     Ok(hashing.0.finish())
 }
 
-struct Hashing(Hasher);
+/// Hashes what is written.
+pub(crate) struct Hashing(pub(crate) Hasher);
 
 impl io::Write for Hashing {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -2,14 +2,25 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
-use pintle_model::{Attrs, Blob, Kind, Origin, Tree, TreePath};
+use pintle_model::{Attrs, Blob, Kind, Origin, SourceId, Tree, TreePath};
 use pintle_nix::nar::{self, Limits, NarError, UnpackedNar};
-use pintle_nix::{StoreDir, StorePath};
+use pintle_nix::{PathInfo, StoreDir, StorePath, UnpackError, check_content};
 pub(crate) use pintle_testkit::pack::Memory;
 use std::collections::BTreeMap;
 
 pub(crate) fn unpacked(nar: &[u8]) -> Result<UnpackedNar, NarError> {
     nar::unpack(nar, &Limits::default(), &mut Memory::default()).map(|(unpacked, _)| unpacked)
+}
+
+/// Everything that is compared when an archive arrives as the path of `info`.
+pub(crate) fn arrive(info: &PathInfo, archive: impl std::io::Read) -> Result<(), UnpackError> {
+    let mut pack = Memory::default();
+    let unpacked = info.unpack(archive, &Limits::default(), &mut pack)?;
+    assert_eq!(unpacked.digest(), info.nar_hash);
+    let (mut tree, root) = (Tree::new(), TreePath::literal("x"));
+    let origin = tree.origin(Origin::Nobody);
+    unpacked.get().insert(&mut tree, &root, SourceId(0), origin).unwrap();
+    check_content(info, &tree, &root, &pack)
 }
 
 /// The error with its causes, as a user sees it.

@@ -60,8 +60,9 @@ const XATTR_MAX: usize = 1 << 16;
 pub fn read(root: &Path, store: &Store, ownership: Ownership) -> Result<Tree, HostTreeError> {
     let mut tree = Tree::new();
     let origin = tree.origin(Origin::Host(root.display().to_string()));
-    let mut reader = Reader { tree, origin, store, ownership, seen: BTreeMap::new(), witness: None };
     let metadata = std::fs::metadata(root).map_err(|source| failed(root, source))?;
+    let root = &std::path::absolute(root).map_err(|source| failed(root, source))?;
+    let mut reader = Reader { tree, origin, store, ownership, seen: BTreeMap::new(), witness: None };
     if metadata.is_dir() {
         let id = reader.tree.root();
         let xattrs = read_xattrs(root)?;
@@ -95,6 +96,7 @@ pub struct Plain {
 pub fn read_plain(path: &Path, store: &Store) -> Result<Plain, HostTreeError> {
     let mut tree = Tree::new();
     let origin = tree.origin(Origin::Host(path.display().to_string()));
+    let path = &std::path::absolute(path).map_err(|source| failed(path, source))?;
     let (ownership, seen) = (Ownership::Root, BTreeMap::new());
     let mut reader = Reader { tree, origin, store, ownership, seen, witness: Some(Hasher::new()) };
     let metadata = std::fs::symlink_metadata(path).map_err(|source| failed(path, source))?;
@@ -211,13 +213,9 @@ impl Reader<'_> {
         if metadata.len() == 0 {
             return Ok(Blob::default());
         }
-        if self.witness.is_some() {
-            let absolute = std::path::absolute(host).map_err(|source| failed(host, source))?;
-            return Ok(Blob::at(self.store.add_known_file(absolute, metadata.len()), 0, metadata.len()));
-        }
-        let source = self.store.add_file(host)?;
+        let source = self.store.add_known_file(host.to_owned(), metadata.len());
         // Fewer blocks than bytes: there are holes (or the file system compresses, and finds no holes below).
-        if metadata.blocks() * 512 >= metadata.len() {
+        if self.witness.is_some() || metadata.blocks() * 512 >= metadata.len() {
             return Ok(Blob::at(source, 0, metadata.len()));
         }
         let file = self.store.file(source).map_err(|source| failed(host, source))?;

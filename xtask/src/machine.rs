@@ -8,12 +8,13 @@ use std::process::{Command, Stdio};
 pub(crate) const QEMU: [&str; 4] = ["qemu-system-x86", "qemu-utils", "ovmf", "seabios"];
 
 /// To judge what we write.
-pub(crate) const JUDGES: [&str; 49] = [
+pub(crate) const JUDGES: [&str; 50] = [
     "apt",
     "attr",
     "binutils",
     "chromium-headless-shell",
     "cpio",
+    "cryptsetup-bin",
     "curl",
     "debconf",
     "debian-archive-keyring",

@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => commands::run::run(arguments, &reporter),
         Command::Ssh(arguments) => commands::ssh::run(arguments, &reporter),
         Command::Mkfs(arguments) => commands::mkfs::run(arguments, &reporter),
+        Command::Verity(command) => commands::verity::run(command, &reporter),
         Command::Completions(arguments) => commands::completions::run(arguments, &reporter),
         Command::Docs(arguments) => commands::docs::run(arguments, &reporter),
         Command::ServeBuild => commands::elsewhere::serve(),

@@ -20,5 +20,6 @@ pub mod tar_tree;
 pub mod unpack;
 pub mod update;
 pub mod vendor;
+pub mod verity;
 mod vouch;
 pub mod why;

@@ -93,5 +93,5 @@ impl<J: Send + Default + 'static> Pool<J> {
 }
 
 fn died() -> io::Error {
-    io::Error::other("a thread that compresses has ended")
+    io::Error::other("a working thread has ended")
 }

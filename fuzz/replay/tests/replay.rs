@@ -88,6 +88,7 @@ targets! {
     sysusers "../../fuzz_targets/sysusers.rs"
     tar "../../fuzz_targets/tar.rs"
     unpacked_index "../../fuzz_targets/unpacked_index.rs"
+    verity "../../fuzz_targets/verity.rs"
     version "../../fuzz_targets/version.rs"
     vfat "../../fuzz_targets/vfat.rs"
     vfat_write "../../fuzz_targets/vfat_write.rs"

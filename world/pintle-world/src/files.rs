@@ -154,7 +154,7 @@ pub fn read_together(paths: &[&Path]) -> io::Result<Vec<Option<Vec<u8>>>> {
 ///
 /// # Errors
 /// Of the file system.
-pub fn open(path: &Path) -> io::Result<impl io::Read> {
+pub fn open(path: &Path) -> io::Result<std::fs::File> {
     std::fs::File::open(path)
 }
 

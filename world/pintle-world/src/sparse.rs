@@ -36,7 +36,7 @@ impl Run<'_> {
     }
 }
 
-/// Gives all of `file`, in order, to `each`; holes are not read.
+/// Gives all of `file` (or of a device), in order, to `each`; holes are not read.
 ///
 /// # Errors
 /// Of reading, and of `each`.
@@ -44,7 +44,8 @@ pub fn read<E: From<io::Error>>(
     file: &File,
     each: &mut dyn FnMut(Run<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let len = file.metadata()?.len();
+    // A device has no length in its metadata.
+    let len = rustix::fs::seek(file, SeekFrom::End(0)).map_err(io::Error::from)?;
     let mut buffer = vec![0; CHUNK];
     let mut at = 0;
     while at < len {

@@ -7,6 +7,7 @@ mod lock;
 mod mkfs;
 mod recipe;
 mod run;
+mod verity;
 
 pub(crate) use build::{Build, BuilderPlace, Sbom, SizeOf};
 pub(crate) use closure::{Cache, CacheCompression, CachePush, Choice, Closure, EntryType, InstallBootspec};
@@ -15,6 +16,7 @@ pub(crate) use lock::{Changelogs, Diff, Lock, Update, Vendor, Why};
 pub(crate) use mkfs::{FileSystem, Mkfs};
 pub(crate) use recipe::{Recipe, RecipeCoverage, RecipeList, RecipeRecord, RecipeShow};
 pub(crate) use run::{Accel, Console, Disk, Firmware, Run, Ssh};
+pub(crate) use verity::{Verity, VerityFormat, VerityVerify};
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -85,6 +87,9 @@ pub(crate) enum Command {
     Ssh(Ssh),
     /// Write a file system image from a folder or a tar archive, without root
     Mkfs(Mkfs),
+    /// Write and check hash trees of dm-verity
+    #[command(subcommand)]
+    Verity(Verity),
     /// Print a completion script for a shell
     Completions(Completions),
     /// Write the manual pages and the reference into a folder

@@ -22,4 +22,5 @@ pub(crate) mod size;
 pub(crate) mod ssh;
 pub(crate) mod update;
 pub(crate) mod vendor;
+pub(crate) mod verity;
 pub(crate) mod why;

@@ -35,7 +35,7 @@ pub(crate) fn fed(command: &mut Command, input: &Path) -> Output {
     finish(command.stdin(fs::File::open(input).unwrap()))
 }
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "new",
     "check",
     "show",
@@ -54,6 +54,7 @@ const COMMANDS: [&str; 19] = [
     "run",
     "ssh",
     "mkfs",
+    "verity",
     "completions",
 ];
 

@@ -33,4 +33,5 @@ mod slim;
 mod sshd;
 mod torture;
 mod toy;
+mod verity;
 mod vm;

@@ -3,11 +3,13 @@
 //! [`Table`] holds a table that was checked, so writing it cannot fail; [`place`] makes one from sizes; [`read`]
 //! reads what a disk holds and trusts nothing.
 
+mod discoverable;
 pub mod format;
 mod place;
 pub mod read;
 mod write;
 
+pub use discoverable::Discoverable;
 pub use place::{ALIGN, PlaceError, Request, place};
 pub use write::{Table, TableError};
 

@@ -167,6 +167,9 @@ pub enum Layout {
     /// One writable ext4 root.
     #[default]
     Plain,
+    /// A read-only `/usr` that the kernel checks with dm-verity, a root that is made at every boot, `/var` from the first
+    /// boot on.
+    Verified,
 }
 
 /// Shape of the image.
@@ -188,6 +191,9 @@ pub struct Image {
     /// Free space in the root file system of the image before it grows.
     #[serde(default = "default_free")]
     pub free: Size,
+    /// Size of a place for `/usr` in layout [`Layout::Verified`]; none: what it needs and a quarter more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot_size: Option<Size>,
     /// Size of the EFI system partition; none: what the boot files need, twice, at least 64 MiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub esp_size: Option<Size>,
@@ -250,6 +256,7 @@ impl Default for Image {
             container_service: None,
             size: None,
             free: default_free(),
+            slot_size: None,
             esp_size: None,
             bios: true,
             uefi: true,

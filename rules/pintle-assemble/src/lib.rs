@@ -30,6 +30,7 @@ pub mod services;
 mod shell;
 mod shells;
 mod slim;
+pub mod stateless;
 mod ucf;
 mod uncovered;
 mod units;

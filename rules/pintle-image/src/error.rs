@@ -97,6 +97,20 @@ pub enum PlanError {
     /// Root's file system.
     #[error("the root file system cannot be made")]
     RootFileSystem(#[source] ext4::Error),
+    /// `/usr` does not become a file system.
+    #[error("the file system of /usr cannot be made")]
+    UsrFileSystem(#[source] ext4::Error),
+    /// GRUB cannot start what it cannot read.
+    #[error("the layout `verified` starts by UEFI only: set `image.bios = false`")]
+    VerifiedBios,
+    /// `image.slot-size` is too small.
+    #[error("`image.slot-size` gives /usr {size}, it needs {needed} at least")]
+    SlotTooSmall {
+        /// What it has.
+        size: Size,
+        /// What it needs.
+        needed: Size,
+    },
     /// `image.esp_size` is too small.
     #[error("`image.esp_size` makes an EFI system partition of {size}, its files need {needed} at least")]
     EspTooSmall {

@@ -9,6 +9,8 @@ pub struct Inputs<'a> {
     pub lock: &'a Lock,
     /// The assembled root; the plan adds to it what booting needs.
     pub root: Tree,
+    /// `/usr` by itself, where nothing else of the root is on the disk ([`pintle_model::Layout::Verified`]).
+    pub usr: Option<Tree>,
     /// What boots it; none for a disk without kernel.
     pub boot: Option<BootFiles<'a>>,
     /// Who sees to it that root is found, mounted and grown.

@@ -1,4 +1,4 @@
-use crate::{ImagePlan, Mounting, PartitionPlan, Role};
+use crate::{ImagePlan, Mounting, OnDisk, PartitionPlan, Role};
 use pintle_disk::gpt::{ALIGN, BACKUP_SECTORS, FIRST_USABLE};
 use pintle_fs::vfat;
 use pintle_model::{Contents, Kind, Size};
@@ -41,7 +41,7 @@ pub fn lint(plan: &ImagePlan, contents: &dyn Contents) -> Vec<Finding> {
     table(plan, &mut findings);
     esp(plan, &mut findings);
     boot(plan, &mut findings);
-    if plan.mounting == Mounting::Planned {
+    if plan.mounting == Mounting::Planned && matches!(plan.content.system, OnDisk::Root(_)) {
         growth(plan, contents, &mut findings);
     }
     findings.0
@@ -87,7 +87,8 @@ fn table(plan: &ImagePlan, findings: &mut Findings) {
         }
     }
     let last = report.partitions.iter().max_by_key(|partition| partition.start);
-    if last.is_some_and(|last| last.role != Role::Root) {
+    let grows = matches!(plan.content.system, OnDisk::Root(_));
+    if grows && last.is_some_and(|last| last.role != Role::Root) {
         findings.error("root is not the last partition, so it cannot grow".to_owned());
     }
 }

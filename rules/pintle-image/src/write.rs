@@ -1,4 +1,4 @@
-use crate::{Content, ImagePlan, PartitionPlan, Role};
+use crate::{Content, ImagePlan, OnDisk, PartitionPlan, Role};
 use pintle_disk::gpt::{Partition, Table, TableError};
 use pintle_fs::{ext4, vfat};
 use pintle_model::{Offset, Sink};
@@ -94,9 +94,16 @@ pub fn write(plan: &ImagePlan, sink: &mut dyn Sink) -> Result<Written, WriteErro
             (Role::Esp, Content { esp: Some((tree, options)), .. }) => {
                 esp = Some(vfat::write(tree, options, &mut place).map_err(WriteError::Esp)?);
             }
-            (Role::Root, content) => {
-                let summary = ext4::write(&content.root, &content.root_options, &mut place);
+            (Role::Root, Content { system: OnDisk::Root(options), root: tree, .. }) => {
+                let summary = ext4::write(tree, options, &mut place);
                 root = Some((summary.map_err(WriteError::Root)?, partition.start));
+            }
+            (Role::Usr, Content { system: OnDisk::Usr(usr), .. }) => {
+                let summary = ext4::write(&usr.tree, &usr.options, &mut place);
+                root = Some((summary.map_err(WriteError::Root)?, partition.start));
+            }
+            (Role::UsrVerity, Content { system: OnDisk::Usr(usr), .. }) => {
+                usr.hashes.put(usr.verity_uuid, &mut place).map_err(WriteError::Sink)?;
             }
             _ => return Err(WriteError::NoContent(partition.number)),
         }
@@ -108,12 +115,17 @@ pub fn write(plan: &ImagePlan, sink: &mut dyn Sink) -> Result<Written, WriteErro
 
 /// Everything has a partition that is large enough, and every partition has something.
 fn check(plan: &ImagePlan) -> Result<(), WriteError> {
-    let Content { root_options, esp, bios, .. } = &plan.content;
+    let Content { system, esp, bios, .. } = &plan.content;
     for &PartitionPlan { role, number, size, .. } in &plan.report.partitions {
         let len = match role {
             Role::BiosBoot => bios.as_ref().map(|bios| bios.core.len() as u64),
             Role::Esp => esp.as_ref().map(|(_, options)| options.size),
-            Role::Root => root_options.size,
+            Role::Root | Role::Usr | Role::UsrVerity => match (role, system) {
+                (Role::Root, OnDisk::Root(options)) => options.size,
+                (Role::Usr, OnDisk::Usr(usr)) => Some(usr.size),
+                (Role::UsrVerity, OnDisk::Usr(usr)) => Some(usr.hashes.shape().len()),
+                _ => None,
+            },
         };
         match len {
             None => return Err(WriteError::NoContent(number)),
@@ -121,6 +133,6 @@ fn check(plan: &ImagePlan) -> Result<(), WriteError> {
             Some(_) => {}
         }
     }
-    let has_root = plan.report.partitions.iter().any(|partition| partition.role == Role::Root);
+    let has_root = plan.report.partitions.iter().any(|p| matches!(p.role, Role::Root | Role::Usr));
     if has_root { Ok(()) } else { Err(WriteError::NoRoot) }
 }

@@ -100,7 +100,7 @@ pub(super) fn files<'a>(
     }
     let (kernels, contents) = match &root.entries {
         Some(entries) => (entries.iter().map(said).collect(), Vec::new()),
-        None => found(system, &root.tree, supply, epoch)?,
+        None => found(system, root, supply, epoch)?,
     };
     let efi = if system.image.uefi { Some(efi_files(system, loaders)?) } else { None };
     let grub = system.image.bios.then_some(grub);
@@ -123,16 +123,26 @@ fn said(entry: &Entry) -> KernelFiles {
 /// The kernels in a tree, each with an initrd that is made for it.
 fn found(
     system: &System,
-    tree: &Tree,
+    root: &root::Root,
     supply: &Supply<'_>,
     epoch: Timestamp,
 ) -> Result<(Vec<KernelFiles>, Vec<Tree>), BootError> {
+    let tree = &root.tree;
+    let file_system = || "ext4".to_owned();
     let (mut kernels, mut contents) = (Vec::new(), Vec::new());
     for (release, (path, image)) in images(tree, system)? {
         let options = InitrdOptions {
             arch: system.arch,
             kernel_version: release.clone(),
-            root: Root::CommandLine { file_system: "ext4".to_owned() },
+            root: match &root.stateless {
+                None => Root::CommandLine { file_system: file_system() },
+                Some(stateless) => Root::Stateless {
+                    file_system: file_system(),
+                    var_label: pintle_image::var_label(system),
+                    remove: stateless.remove.clone(),
+                    root: stateless.root.clone(),
+                },
+            },
             modules: system.kernel.initrd_modules.clone(),
             may_lack_modules: system.kernel.own.contains(&release),
             epoch,

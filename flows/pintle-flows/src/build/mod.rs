@@ -351,9 +351,19 @@ fn planned(
     });
 
     steps.begin("plan", tell, supply)?;
-    let Root { tree, report, secrets, mounting, modules, .. } = root;
-    let inputs =
-        Inputs { system, lock: &lock, root: tree, boot, mounting, epoch, modules, contents: supply.store };
+    let Root { tree, report, secrets, mounting, modules, stateless, .. } = root;
+    let usr = stateless.map(|stateless| stateless.usr);
+    let inputs = Inputs {
+        system,
+        lock: &lock,
+        root: tree,
+        usr,
+        boot,
+        mounting,
+        epoch,
+        modules,
+        contents: supply.store,
+    };
     let plan = plan(inputs).map_err(BuildError::Plan)?;
     let findings = wanted.findings(&plan, system, supply);
     if findings.iter().any(|finding| finding.severity == Severity::Error) {

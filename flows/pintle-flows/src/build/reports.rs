@@ -4,7 +4,7 @@ use crate::definition::Definition;
 use crate::outputs::Output;
 use crate::unpack::Unpacked;
 use pintle_assemble::{Coverage, PackageReport, Report};
-use pintle_image::{Finding, ImagePlan, PartitionPlan, Role};
+use pintle_image::{Finding, ImagePlan, OnDisk, PartitionPlan, Role};
 use pintle_model::{Contents, Digest, Kind, LockedPath, PackageRole, SbomFormat, Tree};
 use pintle_report::facts::{BootStep, Disk, Facts, OutputFact, PackageFact, Partition, ScriptFact, SlimFact};
 use pintle_report::{Inventory, PageError, SbomError, SizeReport, page, sbom, size};
@@ -240,6 +240,11 @@ fn used(plan: &ImagePlan, partition: &PartitionPlan) -> u64 {
         Role::BiosBoot => plan.content.bios.as_ref().map_or(0, |bios| bios.core.len() as u64),
         Role::Esp => plan.content.esp.as_ref().map_or(0, |(tree, _)| bytes(tree)),
         Role::Root => partition.size.saturating_sub(report_free(plan)),
+        Role::Usr | Role::UsrVerity => match (&plan.content.system, partition.role) {
+            (OnDisk::Usr(usr), Role::Usr) => usr.size,
+            (OnDisk::Usr(usr), _) => usr.hashes.shape().len(),
+            (OnDisk::Root(_), _) => 0,
+        },
     }
 }
 
@@ -295,6 +300,13 @@ fn steps(plan: &ImagePlan) -> Vec<BootStep> {
         ));
     }
     steps.push(step("both", "Linux", kernel.clone(), file(root, &format!("boot/vmlinuz-{kernel}"))));
+    if let OnDisk::Usr(usr) = &plan.content.system {
+        let detail = "systemd makes missing partitions, and the root of what is in /usr".into();
+        steps.push(step("both", "Initrd", detail, None));
+        let detail = format!("ext4, read-only, checked by dm-verity: {}", usr.hashes.root().hex());
+        steps.push(step("both", "/usr", detail, Some(usr.size)));
+        return steps;
+    }
     steps.push(step(
         "both",
         "Initrd",

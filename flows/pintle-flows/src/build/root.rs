@@ -5,10 +5,11 @@ use crate::closure::{Had, add_secrets};
 use crate::definition::Definition;
 use crate::supply::Supply;
 use crate::unpack::Unpacked;
-use pintle_assemble::{Input, Recipes, Report, assemble};
+use pintle_assemble::stateless::{Stateless, split};
+use pintle_assemble::{AssembleError, AssembleErrors, Input, Recipes, Report, assemble};
 use pintle_closure::{Entry, Part};
 use pintle_image::Mounting;
-use pintle_model::{InitrdSecrets, Lock, Nix, Timestamp, Tree, TreePath};
+use pintle_model::{InitrdSecrets, Layout, Lock, Nix, Timestamp, Tree, TreePath};
 
 /// What a root is made of.
 pub(super) struct Given<'a> {
@@ -28,6 +29,8 @@ pub(super) struct Root {
     /// Its boot entries, where it says itself which they are; else they follow from its kernels.
     pub(super) entries: Option<Vec<Entry>>,
     pub(super) mounting: Mounting,
+    /// It, split, where only its `/usr` is on the disk.
+    pub(super) stateless: Option<Stateless>,
     /// Folder with the modules of each kernel, by release.
     pub(super) modules: TreePath,
 }
@@ -50,9 +53,17 @@ pub(super) fn of_packages(given: &Given<'_>, supply: &Supply<'_>) -> Result<Root
         host_files: &host_files,
         recipes: given.recipes,
     })?;
+    let stateless = match system.image.layout {
+        Layout::Plain => None,
+        Layout::Verified => Some(split(&assembled.tree, given.epoch).map_err(|source| {
+            let by = "the layout `verified`".to_owned();
+            AssembleErrors(vec![AssembleError::Tree { by, source }])
+        })?),
+    };
     Ok(Root {
         tree: assembled.tree,
         report: assembled.report,
+        stateless,
         secrets: Vec::new(),
         entries: None,
         mounting: Mounting::Planned,
@@ -95,6 +106,7 @@ pub(super) fn of_closure(
     let warnings = assembled.warnings.into_iter().chain(secrets.iter().map(said)).collect();
     Ok(Root {
         tree: assembled.tree,
+        stateless: None,
         report: Report { warnings, ..Report::default() },
         secrets,
         entries: Some(assembled.entries),

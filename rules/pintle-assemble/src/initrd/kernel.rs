@@ -1,6 +1,6 @@
 use super::build::Build;
 use super::needs::MODULES;
-use super::{InitrdError, literal};
+use super::{InitrdError, Root, literal, stateless};
 use crate::generate::modules::{LISTS, Module, ModuleSet};
 use crate::generate::place::children;
 use pintle_model::TreePath;
@@ -13,7 +13,7 @@ pub(super) fn directory(version: &str) -> Result<TreePath, InitrdError> {
 
 /// Copies the modules of the table, those the options ask for, and all they need, with their firmware and the lists
 /// that the index is made from.
-pub(super) fn add(build: &mut Build<'_>, file_system: &str) -> Result<(), InitrdError> {
+pub(super) fn add(build: &mut Build<'_>) -> Result<(), InitrdError> {
     let version = &build.options.kernel_version;
     let dir = directory(version)?;
     if build.system.get(&dir).is_none() {
@@ -27,8 +27,11 @@ pub(super) fn add(build: &mut Build<'_>, file_system: &str) -> Result<(), Initrd
         });
     }
     let set = ModuleSet::read(build.system, build.contents, &dir).map_err(InitrdError::Modules)?;
-    let mut wanted: Vec<usize> = MODULES.iter().filter_map(|(name, _)| set.find(name)).collect();
-    for name in std::iter::once(file_system).chain(build.options.modules.iter().map(String::as_str)) {
+    let more = if matches!(build.options.root, Root::Stateless { .. }) { stateless::MODULES } else { &[] };
+    let mut wanted: Vec<usize> = MODULES.iter().chain(more).filter_map(|(name, _)| set.find(name)).collect();
+    for name in std::iter::once(build.options.root.file_system())
+        .chain(build.options.modules.iter().map(String::as_str))
+    {
         match set.find(name) {
             Some(at) => wanted.push(at),
             None if set.is_builtin(name) => {}

@@ -1,6 +1,6 @@
-use super::InitrdError;
 use super::build::Build;
 use super::needs::{DLOPEN, NEVER_CALLED};
+use super::{InitrdError, Root};
 use pintle_model::{Kind, TreePath};
 use pintle_package::elf::{
     BlobSource, Class, DlopenPriority, Elf, ElfError, Limits, Versioned, failing_library,
@@ -105,7 +105,11 @@ fn read(build: &Build<'_>, path: &TreePath) -> Result<Option<Wants>, InitrdError
         });
         Ok(Some(Wants {
             interpreter: elf.interpreter()?,
-            spared: spared(&elf, &dynamic.needed)?,
+            spared: match build.options.root {
+                Root::CommandLine { .. } => spared(&elf, &dynamic.needed)?,
+                // libcryptsetup calls it.
+                Root::Stateless { .. } => BTreeMap::new(),
+            },
             needed: dynamic.needed,
             opened: opened.map(|entry| entry.soname.into_iter().map(String::into_bytes).collect()).collect(),
             search: if dynamic.runpath.is_empty() { dynamic.rpath } else { dynamic.runpath },

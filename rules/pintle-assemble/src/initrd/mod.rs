@@ -10,6 +10,7 @@ mod etc;
 mod kernel;
 mod libraries;
 mod needs;
+mod stateless;
 mod units;
 
 pub use error::InitrdError;
@@ -45,6 +46,26 @@ pub enum Root {
         /// system itself, which does so while its root is still read-only.
         file_system: String,
     },
+    /// The kernel command line names the digest of `/usr` (`usrhash=`), and the root is made at every boot:
+    /// [`crate::stateless`].
+    Stateless {
+        /// What `/usr` is: `erofs`, `ext4`. Its module comes along.
+        file_system: String,
+        /// `PARTLABEL` of the partition with `/var`.
+        var_label: String,
+        /// For systemd-tmpfiles: what of an earlier boot must go.
+        remove: String,
+        /// For systemd-tmpfiles: how to make the root.
+        root: String,
+    },
+}
+
+impl Root {
+    fn file_system(&self) -> &str {
+        match self {
+            Self::CommandLine { file_system } | Self::Stateless { file_system, .. } => file_system,
+        }
+    }
 }
 
 /// Assembles the initrd of `system`. The result is a tree of its own: packages keep their files' provenance in it.
@@ -62,12 +83,12 @@ pub fn assemble(
         build.require(need)?;
     }
     units::add(&mut build)?;
-    let Root::CommandLine { file_system } = &options.root;
+    stateless::add(&mut build)?;
     libraries::add(&mut build)?;
     let dir = kernel::directory(&options.kernel_version)?;
     let modular = system.get(&dir).is_some() || !options.may_lack_modules || !options.modules.is_empty();
     if modular {
-        kernel::add(&mut build, file_system)?;
+        kernel::add(&mut build)?;
     }
     etc::groups(&mut build)?;
     let mut tree = build.finish();

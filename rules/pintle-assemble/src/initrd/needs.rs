@@ -10,7 +10,7 @@ pub(super) struct Need {
     pub(super) package: &'static str,
 }
 
-const fn need(name: &'static str, package: &'static str, why: &'static str) -> Need {
+pub(super) const fn need(name: &'static str, package: &'static str, why: &'static str) -> Need {
     Need { name, why, package }
 }
 

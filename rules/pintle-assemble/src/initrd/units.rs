@@ -1,5 +1,5 @@
 use super::build::Build;
-use super::needs::{UNITS, WANTS};
+use super::needs::{Need, UNITS, WANTS};
 use super::{InitrdError, literal};
 use pintle_model::TreePath;
 
@@ -7,8 +7,18 @@ const UNIT_DIR: &str = "usr/lib/systemd/system";
 
 /// Adds the units, their drop-ins, the programs they run, and the links that make targets want them.
 pub(super) fn add(build: &mut Build<'_>) -> Result<(), InitrdError> {
+    add_these(build, UNITS, WANTS)?;
+    build.link(&literal("init"), "usr/lib/systemd/systemd")
+}
+
+/// Adds `units` and the links that make targets want some of them.
+pub(super) fn add_these(
+    build: &mut Build<'_>,
+    units: &[Need],
+    wants: &[(&str, &str)],
+) -> Result<(), InitrdError> {
     let dir = literal(UNIT_DIR);
-    for unit in UNITS {
+    for unit in units {
         let path = dir.join(unit.name)?;
         if !build.copy(&path)? {
             return Err(InitrdError::Missing { path, why: unit.why, package: unit.package });
@@ -18,10 +28,10 @@ pub(super) fn add(build: &mut Build<'_>) -> Result<(), InitrdError> {
             programs(build, &path, &text)?;
         }
     }
-    for (target, unit) in WANTS {
+    for (target, unit) in wants {
         build.link(&dir.join(format!("{target}.wants/{unit}"))?, &format!("../{unit}"))?;
     }
-    build.link(&literal("init"), "usr/lib/systemd/systemd")
+    Ok(())
 }
 
 /// Copies what the `Exec*=` lines of a unit run (systemd.service(5), "Command lines").

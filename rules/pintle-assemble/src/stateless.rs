@@ -1,0 +1,254 @@
+//! A system whose only file system from the image is `/usr`: everything else is made of it at each start.
+//!
+//! What packages and the definition put elsewhere moves below `/usr/share/factory`. A list for systemd-tmpfiles
+//! (tmpfiles.d(5)), which the initrd carries, makes the root of it: `/etc` anew at each start, `/var` where something is
+//! missing. So there is no drift: whoever goes back to an older `/usr` goes back to its `/etc` as well.
+
+use pintle_model::{Attrs, Blob, Inode, InodeId, Kind, Origin, Timestamp, Tree, TreeError, TreePath};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// A system, split.
+#[derive(Clone, Debug)]
+pub struct Stateless {
+    /// What is below `/usr`.
+    pub usr: Tree,
+    /// For systemd-tmpfiles in the initrd, first: what of an earlier start must not stay.
+    pub remove: String,
+    /// For systemd-tmpfiles in the initrd: how to make the root.
+    pub root: String,
+}
+
+/// Where what is not below `/usr` waits, as seen from `/usr`.
+const FACTORY: &str = "share/factory";
+/// Folders of which `/var` keeps the content, so that it survives: where they are, and where below `/var`.
+const KEPT: [(&str, &str); 3] = [("home", "var/home"), ("root", "var/root"), ("srv", "var/srv")];
+/// Never filled, but looked for by everyone.
+const MOUNT_POINTS: [(&str, u16); 5] =
+    [("dev", 0o755), ("proc", 0o555), ("run", 0o755), ("sys", 0o555), ("tmp", 0o1777)];
+/// Files of `/etc` that are a machine's own: [`KEEP_BACK`] puts them back.
+const OWN: [&str; 1] = ["etc/machine-id"];
+/// dpkg's database says what is in `/usr`: it belongs there.
+const DATABASE: (&str, &str) = ("var/lib/dpkg", "lib/sysimage/dpkg");
+
+/// Host state below `/etc`, kept in `/var/lib/pintle/etc`: identity and host keys.
+const STATE: [&str; 7] = [
+    "machine-id",
+    "ssh/ssh_host_ecdsa_key",
+    "ssh/ssh_host_ecdsa_key.pub",
+    "ssh/ssh_host_ed25519_key",
+    "ssh/ssh_host_ed25519_key.pub",
+    "ssh/ssh_host_rsa_key",
+    "ssh/ssh_host_rsa_key.pub",
+];
+
+/// For systemd-tmpfiles in the initrd, after the root was made: the machine's own files come back.
+#[must_use]
+pub fn put_back() -> String {
+    let line = |name: &&str| format!("C /etc/{name} - - - - /var/lib/pintle/etc/{name}\n");
+    STATE.iter().map(line).collect()
+}
+
+/// For systemd-tmpfiles, last of all: a machine that has no identity yet gets one when it starts
+/// (machine-id(5), "First Boot Semantics").
+pub const NO_IDENTITY: &str = "f /etc/machine-id 0444 0 0 - uninitialized\\n\n";
+
+/// For systemd-tmpfiles in the running system: what is new of the machine's own files is kept.
+#[must_use]
+fn keep() -> String {
+    let mut text =
+        "d /var/lib/pintle 0700 0 0\nd /var/lib/pintle/etc 0700 0 0\nd /var/lib/pintle/etc/ssh 0700 0 0\n"
+            .to_owned();
+    for name in STATE {
+        writeln!(text, "C /var/lib/pintle/etc/{name} - - - - /etc/{name}")
+            .expect("invariant: a String takes all");
+    }
+    text
+}
+
+/// Runs [`keep`], once identity and host keys are there.
+const KEEP_UNIT: &str = "\
+[Unit]
+Description=Keep this machine's identity and host keys
+Documentation=man:tmpfiles.d(5)
+After=systemd-machine-id-commit.service sshd-keygen.service ssh.service
+RequiresMountsFor=/var/lib/pintle
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=systemd-tmpfiles --create /usr/lib/pintle/keep.conf
+";
+
+/// Splits `system`.
+///
+/// # Errors
+/// [`TreeError`], where something is in the way of a generated file.
+pub fn split(system: &Tree, epoch: Timestamp) -> Result<Stateless, TreeError> {
+    let mut split =
+        Split { system, usr: Tree::new(), moved: BTreeMap::new(), lines: Vec::new(), remove: String::new() };
+    for entry in system.walk() {
+        split.entry(&entry.path, entry.id, entry.inode)?;
+    }
+    for (path, mode) in MOUNT_POINTS {
+        split.line(&TreePath::literal(path), format!("d /{path} {mode:04o} 0 0"));
+    }
+    for (path, kept) in KEPT {
+        split.line(&TreePath::literal(path), format!("L /{path} - - - - {kept}"));
+    }
+    split.line(&TreePath::literal("var/lib/dpkg"), format!("L+ /{} - - - - /usr/{}", DATABASE.0, DATABASE.1));
+    split.ours(epoch)?;
+    let mut root: Vec<(TreePath, String)> = split.lines;
+    root.sort();
+    root.dedup_by(|a, b| a.0 == b.0);
+    let root = root.into_iter().map(|(_, line)| line + "\n").collect();
+    Ok(Stateless { usr: split.usr, root, remove: split.remove })
+}
+
+struct Split<'a> {
+    system: &'a Tree,
+    usr: Tree,
+    /// Files with several names keep them.
+    moved: BTreeMap<InodeId, InodeId>,
+    lines: Vec<(TreePath, String)>,
+    remove: String,
+}
+
+impl Split<'_> {
+    fn line(&mut self, path: &TreePath, line: String) {
+        self.lines.push((path.clone(), line));
+    }
+
+    fn entry(&mut self, path: &TreePath, id: InodeId, inode: &Inode) -> Result<(), TreeError> {
+        let Some(first) = path.components().next() else {
+            // The root itself: /usr is as it is in the system.
+            return Ok(());
+        };
+        if first == b"usr" {
+            let inside = path.components().skip(1).collect::<Vec<_>>().join(&b'/');
+            if inside.is_empty() {
+                let root = self.usr.root();
+                self.usr.inode_mut(root).attrs = inode.attrs;
+                return Ok(());
+            }
+            return self.put(&TreePath::new(inside)?, id, inode);
+        }
+        if OWN.iter().any(|own| path.as_bytes() == own.as_bytes())
+            || MOUNT_POINTS.iter().any(|(name, _)| first == name.as_bytes())
+        {
+            return Ok(());
+        }
+        if let Some(inside) = below(path, DATABASE.0) {
+            let to = [DATABASE.1.as_bytes(), inside].concat();
+            return self.put(&TreePath::new(to)?, id, inode);
+        }
+        let (place, root_path) = match KEPT.iter().find(|(name, _)| first == name.as_bytes()) {
+            Some((name, kept)) => {
+                let inside = below(path, name).unwrap_or_default();
+                let kept = TreePath::new([kept.as_bytes(), inside].concat())?;
+                (kept.clone(), kept)
+            }
+            None => (path.clone(), path.clone()),
+        };
+        self.describe(&root_path, &place, inode);
+        // Directories are made by their own line, with what is in them.
+        let in_etc = first == b"etc";
+        if in_etc || !matches!(inode.kind, Kind::Directory(_)) {
+            let to = TreePath::new([FACTORY.as_bytes(), b"/", place.as_bytes()].concat())?;
+            return self.put(&to, id, inode);
+        }
+        Ok(())
+    }
+
+    /// The line that makes what is at `path` of the root.
+    fn describe(&mut self, path: &TreePath, factory: &TreePath, inode: &Inode) {
+        let Attrs { mode, uid, gid, .. } = inode.attrs;
+        if path.as_bytes() == b"etc" {
+            return self.line(path, format!("C /etc - - - - /usr/{FACTORY}/etc"));
+        }
+        if path.as_bytes().starts_with(b"etc/") {
+            return;
+        }
+        let (name, from) = (escape(path), escape(factory));
+        // What the image says of keys counts, whatever is there.
+        if path.name() == Some(b"authorized_keys") {
+            writeln!(self.remove, "r {name}").expect("invariant: a String takes all");
+        }
+        let line = match &inode.kind {
+            Kind::Directory(_) => format!("d {name} {mode:04o} {uid} {gid}"),
+            Kind::Symlink(target) => format!("L {name} - - - - {}", escape_text(target)),
+            _ => format!("C {name} - - - - /usr/{FACTORY}{from}"),
+        };
+        self.line(path, line);
+    }
+
+    fn put(&mut self, to: &TreePath, id: InodeId, inode: &Inode) -> Result<(), TreeError> {
+        let origin = self.usr.origin(self.system.origin_of(inode.origin).clone());
+        if let Some(parent) = to.parent() {
+            self.usr.ensure_directory(&parent, Attrs::root(0o755), origin)?;
+        }
+        if let Some(moved) = self.moved.get(&id) {
+            return self.usr.link(to, *moved);
+        }
+        if let Kind::Directory(_) = inode.kind {
+            let made = self.usr.ensure_directory(to, inode.attrs, origin)?;
+            let there = self.usr.inode_mut(made);
+            (there.attrs, there.origin, there.xattrs) = (inode.attrs, origin, inode.xattrs.clone());
+            return Ok(());
+        }
+        let moved = self.usr.insert(to, Inode { origin, ..inode.clone() })?;
+        self.moved.insert(id, moved);
+        Ok(())
+    }
+
+    /// What keeps the machine's own files.
+    fn ours(&mut self, epoch: Timestamp) -> Result<(), TreeError> {
+        let origin = self.usr.origin(Origin::Generated("stateless".to_owned()));
+        let attrs = |mode| Attrs { mtime: epoch, ..Attrs::root(mode) };
+        let files = [
+            ("lib/pintle/keep.conf", keep()),
+            ("lib/systemd/system/pintle-keep.service", KEEP_UNIT.to_owned()),
+        ];
+        for (path, text) in files {
+            let path = TreePath::literal(path);
+            if let Some(parent) = path.parent() {
+                self.usr.ensure_directory(&parent, attrs(0o755), origin)?;
+            }
+            self.usr.add(&path, Kind::File(Blob::inline(text.into_bytes())), attrs(0o644), origin)?;
+        }
+        let wants = TreePath::literal("lib/systemd/system/multi-user.target.wants/pintle-keep.service");
+        if let Some(parent) = wants.parent() {
+            self.usr.ensure_directory(&parent, attrs(0o755), origin)?;
+        }
+        let target = Kind::Symlink((*b"../pintle-keep.service").into());
+        self.usr.add(&wants, target, attrs(0o777), origin)?;
+        Ok(())
+    }
+}
+
+/// What of `path` is below `folder`: empty for itself, else with a leading slash.
+fn below<'a>(path: &'a TreePath, folder: &str) -> Option<&'a [u8]> {
+    let rest = path.as_bytes().strip_prefix(folder.as_bytes())?;
+    (rest.is_empty() || rest.starts_with(b"/")).then_some(rest)
+}
+
+/// A path as tmpfiles.d(5) reads it: specifiers doubled, other bytes than plain ones in C's escapes.
+fn escape(path: &TreePath) -> String {
+    format!("/{}", escape_text(path.as_bytes()))
+}
+
+fn escape_text(text: &[u8]) -> String {
+    let mut out = String::new();
+    for byte in text {
+        match byte {
+            b'%' => out.push_str("%%"),
+            b'\\' | b'"' | b'\'' => {
+                out.push('\\');
+                out.push(char::from(*byte));
+            }
+            0x21..=0x7e => out.push(char::from(*byte)),
+            _ => write!(out, "\\x{byte:02x}").expect("invariant: a String takes all"),
+        }
+    }
+    out
+}

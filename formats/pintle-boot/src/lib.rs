@@ -5,5 +5,6 @@ pub mod bootspec;
 pub mod cmdline;
 pub mod grub;
 pub mod loader;
+pub mod secureboot;
 pub mod sign;
 pub mod uki;

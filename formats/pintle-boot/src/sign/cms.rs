@@ -1,5 +1,5 @@
-//! The signature itself: PKCS #7 SignedData (RFC 5652, in the form of its version 1 that Authenticode is made of) about
-//! Microsoft's description of an image.
+//! PKCS #7 SignedData (RFC 5652, in the form of its version 1 that Authenticode is made of): about Microsoft's description of
+//! an image, or detached, about any bytes.
 
 use super::error::SignError;
 use cms::cert::{CertificateChoices, IssuerAndSerialNumber};
@@ -14,6 +14,7 @@ use x509_cert::Certificate;
 use x509_cert::attr::Attribute;
 use x509_cert::spki::AlgorithmIdentifierOwned;
 
+const DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1");
 const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
 const CONTENT_TYPE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.3");
 const MESSAGE_DIGEST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.4");
@@ -43,7 +44,7 @@ fn attribute(oid: ObjectIdentifier, value: &impl der::EncodeValue, tag: Tag) -> 
     Ok(Attribute { oid, values: SetOfVec::try_from(vec![Any::new(tag, bytes)?])? })
 }
 
-/// A SignedData about an image with this digest, in DER; `sign` signs bytes with the key of `certificate`.
+/// A SignedData about an image with this digest, in its ContentInfo, in DER; `sign` signs bytes with the key of `certificate`.
 pub(super) fn signed_data(
     digest: &Digest,
     certificate: &Certificate,
@@ -58,6 +59,38 @@ pub(super) fn signed_data(
     ];
     let attributes = SetOfVec::try_from(attributes)?;
     let signature = OctetString::new(sign(&attributes.to_der()?)?)?;
+    let content = EncapsulatedContentInfo {
+        econtent_type: INDIRECT_DATA,
+        econtent: Some(Any::new(Tag::Sequence, content)?),
+    };
+    wrapped(&assemble(content, Some(attributes), signature, certificate)?.to_der()?)
+}
+
+/// A SignedData about `content`, which is not in it, in DER, without a ContentInfo around it. Without signed attributes, as
+/// UEFI 2.10, 8.2.2, and the kernel's dm-verity want it: the signature is about `content` itself.
+pub(super) fn detached(
+    content: &[u8],
+    certificate: &Certificate,
+    sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, SignError>,
+) -> Result<Vec<u8>, SignError> {
+    let signature = OctetString::new(sign(content)?)?;
+    let content = EncapsulatedContentInfo { econtent_type: DATA, econtent: None };
+    Ok(assemble(content, None, signature, certificate)?.to_der()?)
+}
+
+/// A SignedData in its ContentInfo.
+pub(super) fn wrapped(signed_data: &[u8]) -> Result<Vec<u8>, SignError> {
+    let info = ContentInfo { content_type: SIGNED_DATA, content: Any::from_der(signed_data)? };
+    Ok(info.to_der()?)
+}
+
+/// A SignedData of one signer, whose certificate is in it.
+fn assemble(
+    content: EncapsulatedContentInfo,
+    attributes: Option<SetOfVec<Attribute>>,
+    signature: OctetString,
+    certificate: &Certificate,
+) -> Result<SignedData, SignError> {
     let signer = SignerInfo {
         version: CmsVersion::V1,
         sid: SignerIdentifier::IssuerAndSerialNumber(IssuerAndSerialNumber {
@@ -65,25 +98,20 @@ pub(super) fn signed_data(
             serial_number: certificate.tbs_certificate.serial_number.clone(),
         }),
         digest_alg: null(SHA256),
-        signed_attrs: Some(attributes),
+        signed_attrs: attributes,
         signature_algorithm: null(RSA),
         signature,
         unsigned_attrs: None,
     };
-    let data = SignedData {
+    Ok(SignedData {
         // Version 1 whatever RFC 5652 counts for other content types: firmware compares it.
         version: CmsVersion::V1,
         digest_algorithms: SetOfVec::try_from(vec![null(SHA256)])?,
-        encap_content_info: EncapsulatedContentInfo {
-            econtent_type: INDIRECT_DATA,
-            econtent: Some(Any::new(Tag::Sequence, content)?),
-        },
+        encap_content_info: content,
         certificates: Some(CertificateSet(SetOfVec::try_from(vec![CertificateChoices::Certificate(
             certificate.clone(),
         )])?)),
         crls: None,
         signer_infos: SignerInfos(SetOfVec::try_from(vec![signer])?),
-    };
-    let info = ContentInfo { content_type: SIGNED_DATA, content: Any::from_der(&data.to_der()?)? };
-    Ok(info.to_der()?)
+    })
 }

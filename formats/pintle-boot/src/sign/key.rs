@@ -50,9 +50,33 @@ impl Signer {
 
     /// The signature of an image with this Authenticode digest, in DER.
     pub(super) fn sign_digest(&self, digest: &Digest) -> Result<Vec<u8>, SignError> {
-        let sign = |bytes: &[u8]| -> Result<Vec<u8>, SignError> {
-            Ok(self.key.try_sign(bytes).map_err(SignError::Key)?.to_vec())
-        };
-        cms::signed_data(digest, &self.certificate, sign)
+        cms::signed_data(digest, &self.certificate, |bytes| self.sign_bytes(bytes))
+    }
+
+    /// A detached signature of any bytes: PKCS #7 in DER, without signed attributes, with the certificate. What `openssl smime
+    /// -sign -binary -noattr` makes, the kernel and systemd check of a dm-verity root hash (64 hexadecimal digits), and
+    /// firmware of a changed variable.
+    ///
+    /// # Errors
+    /// [`SignError::Encode`], [`SignError::Key`].
+    pub fn sign_detached(&self, content: &[u8]) -> Result<Vec<u8>, SignError> {
+        cms::wrapped(&self.signed_data(content)?)
+    }
+
+    /// The same without a ContentInfo around it.
+    pub(crate) fn signed_data(&self, content: &[u8]) -> Result<Vec<u8>, SignError> {
+        cms::detached(content, &self.certificate, |bytes| self.sign_bytes(bytes))
+    }
+
+    /// The certificate in DER.
+    ///
+    /// # Errors
+    /// [`SignError::Encode`].
+    pub fn certificate(&self) -> Result<Vec<u8>, SignError> {
+        Ok(self.certificate.to_der()?)
+    }
+
+    fn sign_bytes(&self, bytes: &[u8]) -> Result<Vec<u8>, SignError> {
+        Ok(self.key.try_sign(bytes).map_err(SignError::Key)?.to_vec())
     }
 }

@@ -5,10 +5,12 @@
 
 mod cms;
 mod error;
+mod generate;
 mod image;
 mod key;
 
 pub use error::{KeyError, SignError};
+pub use generate::{GenerateError, KeyPair, Random, Subject, signing_key, signing_pair, update_key};
 pub use key::Signer;
 
 use pintle_model::{Blob, Contents, Digest};

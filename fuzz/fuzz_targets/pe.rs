@@ -15,6 +15,8 @@ fuzz_target!(|data: &[u8]| {
         cmdline: "quiet",
         device_tree: Some(&kernel),
         uname: "6.12",
+        pcr_key: "",
+        pcr_signature: "",
         initrd: Some(&kernel),
         linux: &kernel,
     };

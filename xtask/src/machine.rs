@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 pub(crate) const QEMU: [&str; 4] = ["qemu-system-x86", "qemu-utils", "ovmf", "seabios"];
 
 /// To judge what we write.
-pub(crate) const JUDGES: [&str; 50] = [
+pub(crate) const JUDGES: [&str; 55] = [
     "apt",
     "attr",
     "binutils",
@@ -36,6 +36,10 @@ pub(crate) const JUDGES: [&str; 50] = [
     "libarchive-tools",
     "libcap2-bin",
     "libpam-runtime",
+    "libtss2-esys-3.0.2-0",
+    "libtss2-mu0",
+    "libtss2-rc0",
+    "libtss2-tcti-swtpm0",
     "mmdebstrap",
     "mtools",
     "openssh-client",
@@ -51,6 +55,7 @@ pub(crate) const JUDGES: [&str; 50] = [
     "sbsigntool",
     "skopeo",
     "strace",
+    "swtpm",
     "systemd",
     "systemd-boot-efi",
     "tar",

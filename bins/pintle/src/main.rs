@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         Command::Size(arguments) => commands::size::run(arguments, &reporter),
         Command::Recipe(command) => commands::recipe::run(command, &reporter),
         Command::Cache(arguments::Cache::Push(arguments)) => commands::cache::push(arguments, &reporter),
+        Command::Keys(command) => commands::keys::run(command, &reporter),
         Command::InstallBootspec(arguments) => commands::install_bootspec::run(arguments, &reporter),
         Command::Run(arguments) => commands::run::run(arguments, &reporter),
         Command::Ssh(arguments) => commands::ssh::run(arguments, &reporter),

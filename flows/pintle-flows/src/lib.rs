@@ -7,6 +7,7 @@ pub mod definition;
 pub mod diff;
 pub mod install;
 mod into_pack;
+pub mod keys;
 pub mod mkfs;
 pub mod outputs;
 pub mod pin;

@@ -1,6 +1,7 @@
 //! Hash trees by themselves: of an image, and an image against its root hash.
 
-use pintle_disk::verity::{self, HashSink, Hasher, VerifyError, partition_uuids};
+use pintle_boot::sign::SignError;
+use pintle_disk::verity::{self, HashSink, Hasher, Signature, VerifyError, partition_uuids};
 use pintle_model::{Digest, NoContents, Sink as _, WriteAll};
 use pintle_world::atomic::{self, AtomicError};
 use pintle_world::files;
@@ -10,10 +11,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
+pub use pintle_boot::sign::Signer;
 pub use verity::Salt;
 
 /// What to write.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct FormatRequest<'a> {
     /// Image or device.
     pub data: &'a Path,
@@ -25,6 +27,8 @@ pub struct FormatRequest<'a> {
     pub uuid: Option<Uuid>,
     /// Threads that hash.
     pub threads: usize,
+    /// File for a signature partition's content, and who signs the root hash.
+    pub signature: Option<(&'a Path, &'a Signer)>,
 }
 
 /// A tree that was written or compared.
@@ -76,6 +80,9 @@ pub enum VerityError {
         #[source]
         source: VerifyError,
     },
+    /// The root hash cannot be signed.
+    #[error("the root hash cannot be signed")]
+    Sign(#[from] SignError),
     /// The tree cannot be written.
     #[error(transparent)]
     Output(#[from] AtomicError),
@@ -112,12 +119,23 @@ pub fn format(request: &FormatRequest<'_>) -> Result<Verity, VerityError> {
     let tree = sink.finish(len);
     let tree = tree.map_err(|source| VerityError::Length { path: request.data.to_owned(), source })?;
     let uuid = request.uuid.unwrap_or_else(|| Uuid::new_v5(&NAMESPACE, tree.root().as_bytes()));
+    if let Some((path, signer)) = request.signature {
+        atomic::write(path, &sign(tree.root(), signer)?)?;
+    }
     let mut file = atomic::File::create(request.hashes)?;
     let mut out = WriteAll::new(&mut file, &NoContents);
     let put = tree.put(uuid, &mut out);
     put.map_err(|error| AtomicError::new(request.hashes, error))?;
     file.commit()?;
     Ok(Verity::new(tree.root(), uuid, &salt, tree.shape().data_blocks))
+}
+
+/// The content of a signature partition, as systemd-repart writes it.
+fn sign(root: Digest, signer: &Signer) -> Result<Vec<u8>, SignError> {
+    let certificate = Some(Digest::of(&signer.certificate()?));
+    // Signed is the text, as the kernel gets it.
+    let pkcs7 = signer.sign_detached(root.hex().as_bytes())?;
+    Ok(Signature { root, certificate, pkcs7 }.partition())
 }
 
 /// Compares an image and its tree with a root hash.

@@ -5,6 +5,7 @@ pub mod bootspec;
 pub mod cmdline;
 pub mod grub;
 pub mod loader;
+pub mod measure;
 pub mod secureboot;
 pub mod sign;
 pub mod uki;

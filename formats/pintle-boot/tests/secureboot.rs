@@ -83,7 +83,12 @@ fn run(program: &str, arguments: &[&str], folder: &Path) -> String {
 fn openssl_reads_the_keys() {
     let folder = keys().folder.path();
     let shown = run("openssl", &["x509", "-in", "db.crt", "-noout", "-subject", "-issuer", "-dates"], folder);
-    insta::assert_snapshot!(shown, @"");
+    insta::assert_snapshot!(shown, @"
+    subject=CN = toy db
+    issuer=CN = toy db
+    notBefore=Nov 20 12:34:56 2026 GMT
+    notAfter=Nov 19 12:34:56 2036 GMT
+    ");
     run("openssl", &["verify", "-CAfile", "db.crt", "db.crt"], folder);
     assert!(run("openssl", &["pkey", "-in", "db.key", "-check", "-noout"], folder).contains("Key is valid"));
     let text = run("openssl", &["x509", "-in", "PK.crt", "-noout", "-text"], folder);
@@ -93,7 +98,10 @@ fn openssl_reads_the_keys() {
     let pair = signing_pair(&mut noise("far"), &far).unwrap();
     fs::write(keys().path("far.crt"), &pair.public).unwrap();
     let arguments = ["x509", "-in", "far.crt", "-noout", "-subject", "-enddate", "-nameopt", "utf8"];
-    insta::assert_snapshot!(run("openssl", &arguments, folder), @"");
+    insta::assert_snapshot!(run("openssl", &arguments, folder), @"
+    subject=CN=Schlüssel der Firma
+    notAfter=Jan 27 12:34:56 2117 GMT
+    ");
 }
 
 #[test]
@@ -123,11 +131,14 @@ fn names_and_times_that_cannot_be_are_refused() {
     let error = |name: &str, from: i64, until: i64| {
         signing_pair(&mut noise("x"), &Subject { name, from, until }).map(|_| ()).unwrap_err().to_string()
     };
-    insta::assert_snapshot!(error("", NOW, LATER), @"");
-    insta::assert_snapshot!(error("two\nlines", NOW, LATER), @"");
-    insta::assert_snapshot!(error("x", LATER, NOW), @"");
-    insta::assert_snapshot!(error("x", -1, NOW), @"");
-    insta::assert_snapshot!(error("x", NOW, i64::MAX), @"");
+    insta::assert_snapshot!(error("", NOW, LATER), @"`` cannot be the name in a certificate: 1 to 64 bytes, no control characters");
+    insta::assert_snapshot!(error("two\nlines", NOW, LATER), @"
+    `two
+    lines` cannot be the name in a certificate: 1 to 64 bytes, no control characters
+    ");
+    insta::assert_snapshot!(error("x", LATER, NOW), @"a certificate cannot be valid from 2110710896 until 1795178096 (seconds since 1970)");
+    insta::assert_snapshot!(error("x", -1, NOW), @"a certificate cannot be valid from -1 until 1795178096 (seconds since 1970)");
+    insta::assert_snapshot!(error("x", NOW, i64::MAX), @"a certificate cannot be valid from 1795178096 until 9223372036854775807 (seconds since 1970)");
 }
 
 #[test]

@@ -89,6 +89,8 @@ fn uki() -> Vec<u8> {
         cmdline: "quiet",
         device_tree: None,
         uname: "6.12.1",
+        pcr_key: "",
+        pcr_signature: "",
         linux: &linux,
         initrd: None,
     };

@@ -75,6 +75,8 @@ fn sections<'a>(linux: &'a Blob, initrd: &'a Blob) -> Sections<'a> {
         cmdline: "root=PARTUUID=1 rw",
         device_tree: None,
         uname: "6.12.1-toy",
+        pcr_key: "",
+        pcr_signature: "",
         linux,
         initrd: Some(initrd),
     }

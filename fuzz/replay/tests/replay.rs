@@ -80,6 +80,7 @@ targets! {
     registration "../../fuzz_targets/registration.rs"
     relations "../../fuzz_targets/relations.rs"
     release "../../fuzz_targets/release.rs"
+    secureboot "../../fuzz_targets/secureboot.rs"
     shell "../../fuzz_targets/shell.rs"
     sign "../../fuzz_targets/sign.rs"
     slim "../../fuzz_targets/slim.rs"

@@ -90,6 +90,8 @@ pub(crate) fn efi(
             cmdline: &cmdline_of(kernel, cmdline)?.to_string(),
             device_tree: None,
             uname: &kernel.release,
+            pcr_key: "",
+            pcr_signature: "",
             linux: &kernel.image,
             initrd: kernel.initrd.as_ref(),
         };

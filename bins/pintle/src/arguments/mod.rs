@@ -3,6 +3,7 @@
 mod build;
 mod closure;
 mod definition;
+mod keys;
 mod lock;
 mod mkfs;
 mod recipe;
@@ -12,6 +13,7 @@ mod verity;
 pub(crate) use build::{Build, BuilderPlace, Sbom, SizeOf};
 pub(crate) use closure::{Cache, CacheCompression, CachePush, Choice, Closure, EntryType, InstallBootspec};
 pub(crate) use definition::{DefinitionOnly, Explain, New, Options, ReferenceFormat};
+pub(crate) use keys::{Keys, KeysEnrol, KeysNew};
 pub(crate) use lock::{Changelogs, Diff, Lock, Update, Vendor, Why};
 pub(crate) use mkfs::{FileSystem, Mkfs};
 pub(crate) use recipe::{Recipe, RecipeCoverage, RecipeList, RecipeRecord, RecipeShow};
@@ -76,6 +78,9 @@ pub(crate) enum Command {
     /// Keep binary caches of Nix
     #[command(subcommand)]
     Cache(Cache),
+    /// Make keys for Secure Boot, and what enrols them
+    #[command(subcommand)]
+    Keys(Keys),
     /// Write boot loader entries for every generation of a NixOS machine
     ///
     /// To be NixOS's `boot.loader.external.installHook`. Entries that no generation needs are removed; at any power cut

@@ -27,6 +27,15 @@ pub(crate) struct VerityFormat {
     /// UUID of the hash tree; made from the root hash unless given
     #[arg(long)]
     pub(crate) uuid: Option<Uuid>,
+    /// File to write the content of a signature partition into
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) signature: Option<PathBuf>,
+    /// Private key (RSA, PEM) that signs the root hash
+    #[arg(long, value_name = "FILE", requires_all = ["certificate", "signature"])]
+    pub(crate) key: Option<PathBuf>,
+    /// Its certificate (X.509, PEM)
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) certificate: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

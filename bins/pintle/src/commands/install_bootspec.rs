@@ -1,10 +1,10 @@
-use super::secret_file::read_secret;
+use super::secret_file::read_signer;
 use crate::Outcome;
 use crate::arguments::{Choice, EntryType, InstallBootspec};
 use crate::report::{Failure, FailureKind, Reporter};
 use pintle_flows::closure::ClosureError;
 use pintle_flows::install::{
-    Effects, EntryKind, InstallError, InstallRequest, Installed, MenuEditor, Signer, install,
+    Effects, EntryKind, InstallError, InstallRequest, Installed, MenuEditor, install,
 };
 use pintle_world::esp::{EspError, FileSystems, FolderEsp};
 use pintle_world::initrd_secrets::Programs;
@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 /// `pintle install-bootspec`.
 pub(crate) fn run(arguments: &InstallBootspec, reporter: &Reporter) -> Outcome {
-    let signer = signer(arguments)?;
+    let signer = read_signer(arguments.key.as_deref(), arguments.certificate.as_deref())?;
     let file_systems = if arguments.any_file_system { FileSystems::Any } else { FileSystems::Fat };
     let mount = arguments.esp.clone().unwrap_or_else(|| arguments.root.join("boot"));
     let mut esp = FolderEsp::open(&mount, file_systems).map_err(|error| match error {
@@ -46,18 +46,6 @@ pub(crate) fn run(arguments: &InstallBootspec, reporter: &Reporter) -> Outcome {
     let machine = json!({"esp": mount, "dry_run": arguments.dry_run, "installed": installed});
     reporter.result(&told(&installed, arguments.dry_run), &machine);
     Ok(ExitCode::SUCCESS)
-}
-
-fn signer(arguments: &InstallBootspec) -> Result<Option<Signer>, Failure> {
-    let (Some(key), Some(certificate)) = (&arguments.key, &arguments.certificate) else { return Ok(None) };
-    let text = std::fs::read_to_string(certificate).map_err(|error| {
-        Failure::new(FailureKind::Failed, format!("cannot read {}: {error}", certificate.display()))
-    })?;
-    let bad = |error| {
-        let message = format!("{} and {} cannot sign: {error}", key.display(), certificate.display());
-        Failure::new(FailureKind::BadInput, message)
-    };
-    Signer::new(&read_secret(key)?, &text).map(Some).map_err(bad)
 }
 
 /// What kind of failure it is.

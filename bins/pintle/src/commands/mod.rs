@@ -10,6 +10,7 @@ pub(crate) mod docs;
 pub(crate) mod elsewhere;
 pub(crate) mod explain;
 pub(crate) mod install_bootspec;
+pub(crate) mod keys;
 pub(crate) mod lock;
 pub(crate) mod mkfs;
 pub(crate) mod new;

@@ -1,3 +1,4 @@
+use super::secret_file::read_signer;
 use crate::Outcome;
 use crate::arguments::{Verity, VerityFormat, VerityVerify};
 use crate::report::{Failure, FailureKind, Reporter};
@@ -13,12 +14,14 @@ pub(crate) fn run(command: &Verity, reporter: &Reporter) -> Outcome {
 }
 
 fn write(arguments: &VerityFormat, reporter: &Reporter) -> Outcome {
+    let signer = read_signer(arguments.key.as_deref(), arguments.certificate.as_deref())?;
     let request = FormatRequest {
         data: &arguments.data,
         hashes: &arguments.hash,
         salt: arguments.salt.clone(),
         uuid: arguments.uuid,
         threads: threads(),
+        signature: arguments.signature.as_deref().zip(signer.as_ref()),
     };
     let written = format(&request).map_err(explain)?;
     // The root hash alone, for scripts.
@@ -41,7 +44,7 @@ fn explain(error: VerityError) -> Failure {
     let kind = match error {
         VerityError::Length { .. } => FailureKind::BadInput,
         VerityError::Refused { .. } => FailureKind::Refused,
-        VerityError::Read { .. } | VerityError::Output(_) => FailureKind::Failed,
+        VerityError::Read { .. } | VerityError::Sign(_) | VerityError::Output(_) => FailureKind::Failed,
     };
     Failure::new(kind, error)
 }

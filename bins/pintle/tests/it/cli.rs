@@ -35,7 +35,7 @@ pub(crate) fn fed(command: &mut Command, input: &Path) -> Output {
     finish(command.stdin(fs::File::open(input).unwrap()))
 }
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 21] = [
     "new",
     "check",
     "show",
@@ -50,6 +50,7 @@ const COMMANDS: [&str; 20] = [
     "size",
     "recipe",
     "cache",
+    "keys",
     "install-bootspec",
     "run",
     "ssh",

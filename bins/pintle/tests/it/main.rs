@@ -16,6 +16,7 @@ mod flake;
 mod image;
 mod install_bootspec;
 mod kernels;
+mod keys;
 mod lock_life;
 mod mkfs;
 mod nix;

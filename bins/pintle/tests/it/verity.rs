@@ -14,6 +14,43 @@ fn veritysetup(dir: &std::path::Path, arguments: &[&str]) -> String {
     succeed(command.args(arguments).current_dir(dir).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"))
 }
 
+/// What systemd reads from a signature partition, given to openssl.
+#[test]
+fn root_hashes_are_signed() {
+    let dir = folder();
+    fs::write(dir.path().join("usr.img"), crate::toy::noise(40960)).unwrap();
+    succeed(within(dir.path()).args(["keys", "new", "keys"]));
+    let format =
+        ["verity", "format", "usr.img", "usr.verity", "--signature", "usr.sig", "--key", "keys/db.key"];
+    let root = succeed(within(dir.path()).args(format).args(["--certificate", "keys/db.crt"]));
+    let partition = fs::read(dir.path().join("usr.sig")).unwrap();
+    assert_eq!(partition.len() % 4096, 0);
+    let text = partition.split(|byte| *byte == 0).next().unwrap();
+    let signature: Value = serde_json::from_slice(text).unwrap();
+    assert_eq!(signature["rootHash"], root.trim());
+    fs::write(dir.path().join("hash"), root.trim()).unwrap();
+    fs::write(dir.path().join("base64"), signature["signature"].as_str().unwrap()).unwrap();
+    let openssl =
+        |arguments: &[&str]| succeed(Command::new("openssl").args(arguments).current_dir(dir.path()));
+    openssl(&["base64", "-d", "-A", "-in", "base64", "-out", "p7s"]);
+    let verify = [
+        "smime", "-verify", "-binary", "-inform", "DER", "-in", "p7s", "-content", "hash", "-purpose", "any",
+    ];
+    assert_eq!(openssl(&[&verify[..], &["-CAfile", "keys/db.crt"]].concat()), root.trim());
+    let fingerprint = openssl(&["x509", "-in", "keys/db.crt", "-noout", "-fingerprint", "-sha256"]);
+    let fingerprint = fingerprint.trim().rsplit('=').next().unwrap().replace(':', "").to_lowercase();
+    assert_eq!(signature["certificateFingerprint"], Value::String(fingerprint));
+    assert_snapshot!(fails(within(dir.path()).args(format)), @"
+    exit 2
+    error: the following required arguments were not provided:
+      --certificate <FILE>
+
+    Usage: pintle verity format --certificate <FILE> --signature <FILE> --key <FILE> <DATA> <HASH>
+
+    For more information, try '--help'.
+    ");
+}
+
 #[test]
 fn trees_are_written_and_compared() {
     let dir = folder();

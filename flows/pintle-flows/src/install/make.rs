@@ -69,6 +69,8 @@ impl Maker<'_> {
             cmdline: &parts.cmdline,
             device_tree: parts.devicetree.as_ref().map(|file| &file.blob),
             uname: &self.release(&parts.kernel)?,
+            pcr_key: "",
+            pcr_signature: "",
             linux: &parts.kernel.blob,
             initrd: parts.initrd.as_ref().map(|file| &file.blob),
         };

@@ -12,6 +12,9 @@ pub enum KeyError {
     /// No certificate.
     #[error("the certificate is no X.509 certificate in PEM (`BEGIN CERTIFICATE`)")]
     Certificate(#[source] der::Error),
+    /// No certificate in any form.
+    #[error("it is no X.509 certificate in PEM or DER")]
+    AnyCertificate(#[source] der::Error),
     /// They do not belong together.
     #[error("the certificate is for another key")]
     Mismatch,

@@ -1,6 +1,6 @@
 use super::cms;
 use super::error::{KeyError, SignError};
-use der::{DecodePem as _, Encode as _};
+use der::{Decode as _, DecodePem as _, Encode as _};
 use pintle_model::Digest;
 use rsa::RsaPrivateKey;
 use rsa::pkcs1::DecodeRsaPrivateKey as _;
@@ -25,21 +25,48 @@ impl fmt::Debug for Signer {
     }
 }
 
+/// An RSA key (PKCS #8 or PKCS #1, PEM) of a length that firmware and TPMs take.
+///
+/// # Errors
+/// [`KeyError::Key`], [`KeyError::Bits`].
+pub(crate) fn private_key(text: &str) -> Result<RsaPrivateKey, KeyError> {
+    of_usual_length(any_private_key(text)?)
+}
+
+fn any_private_key(text: &str) -> Result<RsaPrivateKey, KeyError> {
+    let text = text.trim();
+    let key = RsaPrivateKey::from_pkcs8_pem(text).ok();
+    // What exactly is wrong with a key is not said: the message would be about its bytes.
+    key.or_else(|| RsaPrivateKey::from_pkcs1_pem(text).ok()).ok_or(KeyError::Key)
+}
+
+fn of_usual_length(key: RsaPrivateKey) -> Result<RsaPrivateKey, KeyError> {
+    let bits = key.size() * 8;
+    if (2048..=4096).contains(&bits) { Ok(key) } else { Err(KeyError::Bits { bits }) }
+}
+
+/// A certificate in DER, given in DER or PEM.
+///
+/// # Errors
+/// [`KeyError::AnyCertificate`].
+pub fn certificate_der(bytes: &[u8]) -> Result<Vec<u8>, KeyError> {
+    let text = str::from_utf8(bytes).unwrap_or_default().trim();
+    let certificate = match text.starts_with("-----BEGIN") {
+        true => Certificate::from_pem(text),
+        false => Certificate::from_der(bytes),
+    };
+    certificate.and_then(|certificate| certificate.to_der()).map_err(KeyError::AnyCertificate)
+}
+
 impl Signer {
     /// A key (PKCS #8 or PKCS #1, PEM) and its certificate (X.509, PEM).
     ///
     /// # Errors
     /// [`KeyError`], which never shows the key.
     pub fn new(key: &str, certificate: &str) -> Result<Self, KeyError> {
-        let text = key.trim();
-        let key = RsaPrivateKey::from_pkcs8_pem(text).ok();
-        // What exactly is wrong with a key is not said: the message would be about its bytes.
-        let key = key.or_else(|| RsaPrivateKey::from_pkcs1_pem(text).ok()).ok_or(KeyError::Key)?;
+        let key = any_private_key(key)?;
         let certificate = Certificate::from_pem(certificate.trim()).map_err(KeyError::Certificate)?;
-        let bits = key.size() * 8;
-        if !(2048..=4096).contains(&bits) {
-            return Err(KeyError::Bits { bits });
-        }
+        let key = of_usual_length(key)?;
         let public = key.to_public_key().to_public_key_der().map_err(|_| KeyError::Key)?;
         let certified = certificate.tbs_certificate.subject_public_key_info.to_der();
         if certified.map_err(KeyError::Certificate)? != public.as_bytes() {

@@ -11,7 +11,8 @@ mod key;
 
 pub use error::{KeyError, SignError};
 pub use generate::{GenerateError, KeyPair, Random, Subject, signing_key, signing_pair, update_key};
-pub use key::Signer;
+pub(crate) use key::private_key;
+pub use key::{Signer, certificate_der};
 
 use pintle_model::{Blob, Contents, Digest};
 

@@ -19,6 +19,11 @@ pub struct Sections<'a> {
     pub device_tree: Option<&'a Blob>,
     /// `.uname`: `uname -r` of the kernel.
     pub uname: &'a str,
+    /// `.pcrpkey`: public key, in PEM, of who signs PCR policies; systemd finds it in `/.extra` of the initrd.
+    pub pcr_key: &'a str,
+    /// `.pcrsig`: signed policies about all other sections ([`crate::measure`]), for which the image is made without it
+    /// first.
+    pub pcr_signature: &'a str,
     /// `.linux`: the kernel, an EFI program itself.
     pub linux: &'a Blob,
     /// `.initrd`.
@@ -83,7 +88,8 @@ const STUB_MAX: Limit = Limit::new(4 << 20, "bytes in systemd's EFI stub");
 const SBAT_MAX: u32 = 64 << 10;
 
 /// Builds a unified kernel image on `stub` (systemd's `linux*.efi.stub`), with the sections in the order of systemd
-/// 257's `ukify`: `.osrel`, `.cmdline`, `.dtb`, `.uname`, `.linux`, `.initrd`; the kernel's SBAT lines join the stub's own.
+/// 257's `ukify`: `.osrel`, `.cmdline`, `.dtb`, `.uname`, `.pcrpkey`, `.linux`, `.initrd`, `.pcrsig`; the kernel's SBAT lines
+/// join the stub's own.
 ///
 /// The result points at the bytes of kernel and initrd; they are read once, for the checksum, and not kept.
 ///
@@ -112,8 +118,10 @@ pub fn assemble(stub: &[u8], sections: &Sections<'_>, contents: &dyn Contents) -
         (".cmdline", Some(Blob::inline(sections.cmdline.as_bytes())), SCN_INITIALIZED_DATA),
         (".dtb", sections.device_tree.cloned(), SCN_INITIALIZED_DATA),
         (".uname", Some(Blob::inline(sections.uname.as_bytes())), SCN_INITIALIZED_DATA),
+        (".pcrpkey", Some(Blob::inline(sections.pcr_key.as_bytes())), SCN_INITIALIZED_DATA),
         (".linux", Some(sections.linux.clone()), SCN_CODE),
         (".initrd", sections.initrd.cloned(), SCN_INITIALIZED_DATA),
+        (".pcrsig", Some(Blob::inline(sections.pcr_signature.as_bytes())), SCN_INITIALIZED_DATA),
     ];
     let parts = parts.into_iter().filter_map(|(name, blob, kind)| Some((name, blob?, kind)));
     let parts: Vec<_> = parts.filter(|(_, blob, _)| !blob.is_empty()).collect();

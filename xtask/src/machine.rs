@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 pub(crate) const QEMU: [&str; 4] = ["qemu-system-x86", "qemu-utils", "ovmf", "seabios"];
 
 /// To judge what we write.
-pub(crate) const JUDGES: [&str; 55] = [
+pub(crate) const JUDGES: [&str; 56] = [
     "apt",
     "attr",
     "binutils",
@@ -22,6 +22,7 @@ pub(crate) const JUDGES: [&str; 55] = [
     "dpkg",
     "dpkg-dev",
     "e2fsprogs",
+    "erofs-utils",
     "fdisk",
     "file",
     "fonts-dejavu-core",

@@ -9,6 +9,7 @@ pub mod install;
 mod into_pack;
 pub mod keys;
 pub mod mkfs;
+mod mkfs_erofs;
 pub mod outputs;
 pub mod pin;
 pub mod publish;

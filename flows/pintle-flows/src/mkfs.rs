@@ -1,8 +1,9 @@
 //! The file system writers by themselves: a folder or a tar archive to an image, without root.
 
+use crate::mkfs_erofs::{self, Compressed};
 use crate::outputs::io_kind;
 use crate::tar_tree::{self, TarTreeError};
-use pintle_fs::{ext4, vfat};
+use pintle_fs::{erofs, ext4, vfat};
 use pintle_model::{Size, Timestamp, Tree};
 use pintle_package::compress::Compression;
 use pintle_world::atomic::{self, AtomicError};
@@ -14,13 +15,17 @@ use std::io::{self, BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
+pub use crate::mkfs_erofs::Erofs;
+
 /// Kinds of file systems.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Kind {
     /// ext4.
     Ext4,
     /// FAT16 or FAT32.
     Vfat,
+    /// EROFS.
+    Erofs(Erofs),
 }
 
 /// What to write.
@@ -82,6 +87,23 @@ pub enum MkfsError {
     /// The content does not fit a FAT.
     #[error("cannot make a FAT file system")]
     Vfat(#[from] vfat::Error),
+    /// The content does not fit an EROFS.
+    #[error("cannot make an EROFS file system")]
+    Erofs(#[from] erofs::Error),
+    /// The size asked for is less than the content takes.
+    #[error(
+        "cannot make an EROFS file system of {size} bytes ({}): the content needs {needed} ({})",
+        Size(*size), Size(*needed)
+    )]
+    ErofsTooSmall {
+        /// Bytes that the content takes.
+        needed: u64,
+        /// Bytes asked for.
+        size: u64,
+    },
+    /// Compressed files cannot be kept until they are written.
+    #[error("cannot make a temporary file in the cache")]
+    Spool(#[source] io::Error),
     /// The output.
     #[error(transparent)]
     Output(#[from] AtomicError),
@@ -108,10 +130,14 @@ pub fn mkfs(
         let name = request.source.file_name().unwrap_or_default().to_string_lossy();
         Uuid::new_v5(&NAMESPACE, format!("{}\0{name}", request.label).as_bytes())
     });
+    let compressed = match &request.kind {
+        Kind::Erofs(erofs) => mkfs_erofs::compress(erofs, &tree, store, threads)?,
+        _ => None,
+    };
     let file = atomic::File::create(&request.output)?;
     let size = std::thread::scope(|scope| -> Result<u64, MkfsError> {
         let mut sink = FileSink::beside(scope, file.as_file(), store, threads);
-        let size = write(request, uuid, &tree, &mut sink)?;
+        let size = write(request, uuid, &tree, compressed.as_ref(), &mut sink)?;
         sink.finish(size).map_err(|error| AtomicError::new(&request.output, error))?;
         Ok(size)
     })?;
@@ -120,8 +146,16 @@ pub fn mkfs(
 }
 
 /// Writes the file system and gives its size.
-fn write(request: &Request, uuid: Uuid, tree: &Tree, sink: &mut FileSink<'_>) -> Result<u64, MkfsError> {
-    match request.kind {
+fn write(
+    request: &Request,
+    uuid: Uuid,
+    tree: &Tree,
+    compressed: Option<&Compressed>,
+    sink: &mut FileSink<'_>,
+) -> Result<u64, MkfsError> {
+    match &request.kind {
+        Kind::Erofs(erofs) => mkfs_erofs::write(request, erofs, uuid, tree, compressed, sink)
+            .map_err(|error| or_full(request, error)),
         Kind::Ext4 => {
             let mut options = ext4::Options::new(uuid, Uuid::new_v5(&uuid, b"hash seed"), request.epoch);
             options.label.clone_from(&request.label);

@@ -2,5 +2,6 @@
 //! [`pintle_model::Sink`] in ascending order, so the same function lays out (with a counting sink) and writes.
 
 pub mod cpio;
+pub mod erofs;
 pub mod ext4;
 pub mod vfat;

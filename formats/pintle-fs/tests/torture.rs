@@ -2,7 +2,7 @@
 //! kernel say of a thousand random trees: the program's own tests.)
 #![allow(clippy::unwrap_used, reason = "helpers of tests panic like tests")]
 
-use pintle_fs::{cpio, ext4, vfat};
+use pintle_fs::{cpio, erofs, ext4, vfat};
 use pintle_model::{
     Attrs, Blob, Bytes, Inode, InodeId, Kind, NoContents, Origin, OriginId, Segment, Sink, SourceId,
     Timestamp, Tree, TreePath, WriteAll, Xattrs,
@@ -70,6 +70,18 @@ fn ext4_of(tree: &Tree) -> (tempfile::NamedTempFile, ext4::Summary, Duration) {
     (image, summary, took)
 }
 
+/// The same as EROFS.
+fn erofs_of(tree: &Tree) -> (erofs::Summary, Duration) {
+    let image = tempfile::NamedTempFile::new().unwrap();
+    let options = erofs::Options::new(Uuid::from_u128(1), Timestamp::from_secs(1_700_000_000));
+    let start = Instant::now();
+    let summary = erofs::write(tree, None, &options, &mut Metadata(image.reopen().unwrap())).unwrap();
+    let took = start.elapsed();
+    image.as_file().set_len(summary.size).unwrap();
+    judge("fsck.erofs", &[image.path().to_str().unwrap()]);
+    (summary, took)
+}
+
 #[test]
 fn a_million_inodes_in_bounded_time() {
     let mut grower = Grower::new();
@@ -78,6 +90,9 @@ fn a_million_inodes_in_bounded_time() {
             grower.add(format!("{folder}/{file}"), Kind::File(Blob::default()));
         }
     }
+    let (summary, took) = erofs_of(&grower.tree);
+    assert_eq!(summary.inode_count, 1_001_001);
+    assert!(took < Duration::from_secs(120), "{took:?}");
     let (_image, summary, took) = ext4_of(&grower.tree);
     assert_eq!(summary.inode_count - summary.free_inodes - 11, 1_001_000);
     // Some seconds even without optimisation, on a machine that does other things; quadratic work would take hours.
@@ -91,6 +106,9 @@ fn twenty_gib_of_data_are_pointed_at() {
         let len = (20 << 30) / 200;
         grower.add(format!("data/{n}"), Kind::File(Blob::at(SourceId(n), 0, len)));
     }
+    let (erofs, took) = erofs_of(&grower.tree);
+    assert!(erofs.size > 20 << 30 && erofs.size < (20 << 30) + (1 << 20), "{}", erofs.size);
+    assert!(took < Duration::from_secs(10), "no byte of it is read: {took:?}");
     let (_image, summary, took) = ext4_of(&grower.tree);
     assert!(summary.size > 20 << 30 && summary.size < 21 << 30, "{}", summary.size);
     assert!(took < Duration::from_secs(10), "no byte of it is read: {took:?}");

@@ -58,6 +58,8 @@ targets! {
     definition "../../fuzz_targets/definition.rs"
     document "../../fuzz_targets/document.rs"
     elf "../../fuzz_targets/elf.rs"
+    erofs "../../fuzz_targets/erofs.rs"
+    erofs_write "../../fuzz_targets/erofs_write.rs"
     ext4 "../../fuzz_targets/ext4.rs"
     ext4_write "../../fuzz_targets/ext4_write.rs"
     frame "../../fuzz_targets/frame.rs"

@@ -1,8 +1,10 @@
 //! Arguments of `pintle mkfs`.
 
 use clap::{Args, ValueEnum};
+use pintle_fs::erofs::{Method, ZSTD_LEVEL};
 use pintle_model::Size;
 use std::path::PathBuf;
+use std::str::FromStr;
 use uuid::Uuid;
 
 /// File systems that can be written.
@@ -12,6 +14,26 @@ pub(crate) enum FileSystem {
     Ext4,
     /// FAT16 or FAT32, by size
     Vfat,
+    /// EROFS, the kernel's read-only file system
+    Erofs,
+}
+
+/// What compresses the files of an EROFS, as `lz4`, `zstd` or `zstd,LEVEL`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Compress(pub(crate) Method);
+
+impl FromStr for Compress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let level = text.strip_prefix("zstd,").map(str::parse);
+        match (text, level) {
+            ("lz4", _) => Ok(Self(Method::Lz4)),
+            ("zstd", _) => Ok(Self(Method::Zstd(ZSTD_LEVEL))),
+            (_, Some(Ok(level @ 1..=22))) => Ok(Self(Method::Zstd(level))),
+            _ => Err("expected lz4, zstd, or zstd,LEVEL with a level from 1 to 22".into()),
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -38,4 +60,18 @@ pub(crate) struct Mkfs {
     /// Everything is owned by root, whoever owns the folder (tar archives keep their owners)
     #[arg(long)]
     pub(crate) root_owner: bool,
+    /// EROFS: compress files by `lz4` (Linux 5.15 reads it), `zstd` or `zstd,LEVEL` (Linux 6.10)
+    #[arg(long, value_name = "METHOD")]
+    pub(crate) compress: Option<Compress>,
+    /// EROFS: compress so many bytes at once, 8K to 1M, a power of two; 128K unless given
+    #[arg(long, value_name = "SIZE", requires = "compress")]
+    pub(crate) cluster: Option<Size>,
+    /// EROFS: every file starts at a block of its own, so that images that differ little have many equal blocks; the
+    /// default unless files are compressed
+    #[arg(long, conflicts_with = "pack_tails")]
+    pub(crate) align: bool,
+    /// EROFS: short files and ends of files share blocks (compressed ones: Linux 6.1 and later), so that the image is
+    /// smaller; the default if files are compressed
+    #[arg(long)]
+    pub(crate) pack_tails: bool,
 }

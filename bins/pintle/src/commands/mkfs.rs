@@ -2,7 +2,7 @@ use crate::Outcome;
 use crate::arguments::{FileSystem, Mkfs};
 use crate::environment::{open_cache, threads};
 use crate::report::{Failure, FailureKind, Reporter};
-use pintle_flows::mkfs::{Kind, MkfsError, Request, mkfs};
+use pintle_flows::mkfs::{Erofs, Kind, MkfsError, Request, mkfs};
 use pintle_flows::tar_tree::TarTreeError;
 use pintle_model::{Size, Timestamp};
 use pintle_world::Store;
@@ -11,10 +11,17 @@ use serde_json::json;
 use std::process::ExitCode;
 
 pub(crate) fn run(arguments: &Mkfs, reporter: &Reporter) -> Outcome {
+    let only_erofs = arguments.compress.is_some() || arguments.align || arguments.pack_tails;
+    if only_erofs && !matches!(arguments.kind, FileSystem::Erofs) {
+        let message =
+            "--compress, --align and --pack-tails are of EROFS; other file systems do not have them";
+        return Err(Failure::new(FailureKind::Usage, message).hint("pintle mkfs erofs SOURCE OUT"));
+    }
     let request = Request {
         kind: match arguments.kind {
             FileSystem::Ext4 => Kind::Ext4,
             FileSystem::Vfat => Kind::Vfat,
+            FileSystem::Erofs => Kind::Erofs(erofs(arguments)),
         },
         source: arguments.source.clone(),
         output: arguments.output.clone(),
@@ -32,6 +39,15 @@ pub(crate) fn run(arguments: &Mkfs, reporter: &Reporter) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
+fn erofs(arguments: &Mkfs) -> Erofs {
+    let pack_tails = arguments.pack_tails.then_some(true);
+    Erofs {
+        method: arguments.compress.map(|compress| compress.0),
+        cluster: arguments.cluster,
+        pack_tails: pack_tails.or(arguments.align.then_some(false)),
+    }
+}
+
 fn explain(error: MkfsError) -> Failure {
     let (kind, hint) = match error {
         MkfsError::Tar(TarTreeError::Spool { .. }) => {
@@ -41,7 +57,9 @@ fn explain(error: MkfsError) -> Failure {
             FailureKind::BadInput,
             "the source is a folder or a tar archive (plain, gzip, xz or zstd), `-` such an archive on standard input",
         ),
-        MkfsError::Ext4(_) | MkfsError::Vfat(_) => (FailureKind::BadInput, ""),
+        MkfsError::Ext4(_) | MkfsError::Vfat(_) | MkfsError::Erofs(_) | MkfsError::ErofsTooSmall { .. } => {
+            (FailureKind::BadInput, "")
+        }
         _ => (FailureKind::Failed, ""),
     };
     let failure = Failure::new(kind, error);

@@ -133,6 +133,61 @@ fn vfat_from_folder_and_tar() {
     assert!(bytes("one.img") == bytes("two.img"), "the same bytes from the same folder");
 }
 
+/// The EROFS holds what [`source`] made, as its own tools see it.
+fn sound_erofs(image: &Path, source: &Path) {
+    let folder = tempfile::tempdir().unwrap();
+    let into = folder.path().join("tree");
+    let extract = format!("--extract={}", into.display());
+    let output = Command::new("fsck.erofs").arg(extract).arg(image).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // Which forgets holes.
+    succeed(Command::new("diff").args(["-r", "--no-dereference", "--exclude=sparse"]).arg(source).arg(&into));
+    let stat = |path: &str| succeed(Command::new("dump.erofs").arg(format!("--path={path}")).arg(image));
+    // (It does not show set-id bits.)
+    assert!(stat("/folder/file").contains("Access: 0751/rwxr-x--x"), "{}", stat("/folder/file"));
+    assert!(stat("/folder/file").contains("2031-05-06 07:08:09"), "{}", stat("/folder/file"));
+    assert!(stat("/large").contains("Links: 2"));
+    assert!(stat("/sparse").contains("Size: 1073741827") && stat("/sparse").contains("Layout: 4"));
+}
+
+#[test]
+fn erofs_from_folder_tar_and_standard_input() {
+    let dir = folder();
+    let source = source(dir.path());
+    let mkfs = |from: &str, to: &str, options: &[&str]| {
+        let mut command = within(dir.path());
+        command.args(["mkfs", "erofs", from, to]).args(options);
+        command
+    };
+    let bytes = |name: &str| fs::read(dir.path().join(name)).unwrap();
+    let text = "some text that is not the same everywhere: 1234567890 ".repeat(10_000);
+    fs::write(source.join("text"), text).unwrap();
+    let mut sizes = Vec::new();
+    for options in [&[][..], &["--pack-tails"], &["--compress", "lz4", "--align", "--cluster", "64K"]] {
+        succeed(&mut mkfs("source", "one.img", options));
+        sound_erofs(&dir.path().join("one.img"), &source);
+        succeed(&mut mkfs("source", "two.img", options));
+        assert!(bytes("one.img") == bytes("two.img"), "the same bytes from the same folder");
+        sizes.push(bytes("one.img").len());
+    }
+    assert!(sizes[2] + 400_000 < sizes[1] && sizes[1] < sizes[0], "{sizes:?}");
+    let options = ["--label", "root", "--size", "8M", "-U", "8d2f2a0a-0b2e-4d39-9a58-8f4f0f3f4f6d"];
+    succeed(&mut mkfs("source", "one.img", &options));
+    sound_erofs(&dir.path().join("one.img"), &source);
+    assert_eq!(bytes("one.img").len(), 8 << 20);
+    let blkid = succeed(Command::new("blkid").args(["-p", "-o", "export"]).arg(dir.path().join("one.img")));
+    assert!(blkid.contains("LABEL=root") && blkid.contains("UUID=8d2f2a0a-0b2e-4d39-9a58-8f4f0f3f4f6d"));
+    let mut tar = Command::new("tar");
+    tar.args(["--create", "--sparse", "--format=pax", "--xattrs", "--sort=name", "--file"]);
+    succeed(tar.arg(dir.path().join("source.tar")).arg("-C").arg(&source).arg("."));
+    let options = ["--compress", "lz4", "--align", "-U", "8d2f2a0a-0b2e-4d39-9a58-8f4f0f3f4f6d"];
+    succeed(&mut mkfs("source.tar", "tar.img", &options));
+    sound_erofs(&dir.path().join("tar.img"), &source);
+    let output = fed(&mut mkfs("-", "piped.img", &options), &dir.path().join("source.tar"));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(bytes("tar.img") == bytes("piped.img"));
+}
+
 /// GNU tar has written sparse files in four ways; the holes are there in all of them.
 #[test]
 fn sparse_members_of_every_format_keep_their_holes() {
@@ -255,9 +310,46 @@ fn sources_and_outputs_of_mkfs_that_will_not_do() {
     assert_snapshot!(mkfs(&["xfs", "source", "out.img"]), @"
     exit 2
     error: invalid value 'xfs' for '<KIND>'
-      [possible values: ext4, vfat]
+      [possible values: ext4, vfat, erofs]
 
     For more information, try '--help'.
+    ");
+    assert_snapshot!(mkfs(&["erofs", "source", "out.img", "--size", "4K"]), @"
+    exit 3
+    error: cannot make an EROFS file system of 4096 bytes (4 KiB): the content needs 12288 (12 KiB)
+    ");
+    assert_snapshot!(mkfs(&["erofs", "source", "out.img", "--compress", "zstd,23"]), @"
+    exit 2
+    error: invalid value 'zstd,23' for '--compress <METHOD>': expected lz4, zstd, or zstd,LEVEL with a level from 1 to 22
+
+    For more information, try '--help'.
+    ");
+    assert_snapshot!(mkfs(&["erofs", "source", "out.img", "--compress", "lz4", "--cluster", "5000"]), @"
+    exit 3
+    error: cannot make an EROFS file system
+      because: compressed extents of 5000 bytes (4.9 KiB): EROFS takes powers of two from 8 KiB to 1 MiB
+    ");
+    assert_snapshot!(mkfs(&["erofs", "source", "out.img", "--cluster", "64K"]), @"
+    exit 2
+    error: the following required arguments were not provided:
+      --compress <METHOD>
+
+    Usage: pintle mkfs --compress <METHOD> --cluster <SIZE> <KIND> <SOURCE> <OUTPUT>
+
+    For more information, try '--help'.
+    ");
+    assert_snapshot!(mkfs(&["erofs", "source", "out.img", "--align", "--pack-tails"]), @"
+    exit 2
+    error: the argument '--align' cannot be used with '--pack-tails'
+
+    Usage: pintle mkfs --align <KIND> <SOURCE> <OUTPUT>
+
+    For more information, try '--help'.
+    ");
+    assert_snapshot!(mkfs(&["ext4", "source", "out.img", "--compress", "lz4"]), @"
+    exit 2
+    error: --compress, --align and --pack-tails are of EROFS; other file systems do not have them
+      next: pintle mkfs erofs SOURCE OUT
     ");
     std::os::unix::fs::symlink("file", path.join("source/link")).unwrap();
     assert_snapshot!(mkfs(&["vfat", "source", "out.img"]), @"

@@ -114,7 +114,7 @@ const LISTING: &str = "export LC_ALL=C; find . -mindepth 1 ! -path ./lost+found 
 getfattr -R -h -d -m - . | sort";
 
 #[test]
-fn the_kernel_reads_our_ext4_as_dpkg_unpacks() {
+fn the_kernel_reads_our_file_systems_as_dpkg_unpacks() {
     assert_eq!(
         rustix::process::getuid().as_raw(),
         0,
@@ -131,20 +131,38 @@ fn the_kernel_reads_our_ext4_as_dpkg_unpacks() {
         }
     }
     odd_files(&tree);
-    let image = folder.path().join("tree.img");
-    succeed(pintle().args(["mkfs", "ext4"]).arg(&tree).arg(&image));
     let expected = succeed(Command::new("sh").args(["-c", LISTING]).current_dir(&tree));
-    let _turn = Gate::enter();
     let mut run = pintle();
-    run.args(["run", "--quiet", "--cpus", "1", "--timeout", "600", "--until", "ssh", "--drive"]).arg(&image);
-    run.arg(&built.image).args(["--exec", "sh", "-c"]);
-    run.arg(format!("'mount -o ro /dev/vdb /mnt && cd /mnt && {LISTING}'"));
-    let seen = succeed(&mut run);
-    for (ours, theirs) in seen.lines().zip(expected.lines()) {
-        assert_eq!(ours, theirs);
+    run.args(["run", "--quiet", "--cpus", "1", "--timeout", "1800", "--until", "ssh"]);
+    for (number, arguments) in FILE_SYSTEMS.iter().enumerate() {
+        let image = folder.path().join(format!("{number}.img"));
+        succeed(pintle().arg("mkfs").args(*arguments).arg(&tree).arg(&image));
+        run.arg("--drive").arg(image);
     }
-    assert_eq!(seen.lines().count(), expected.lines().count());
+    run.arg(&built.image).args(["--exec", "sh", "-c"]);
+    let drives = ('b'..).take(FILE_SYSTEMS.len()).map(|drive| format!("/dev/vd{drive} "));
+    let each = format!("mount -o ro $drive /mnt && cd /mnt && {LISTING}; cd / && umount /mnt && echo END");
+    run.arg(format!("'for drive in {}; do {each}; done'", drives.collect::<String>()));
+    let _turn = Gate::enter();
+    let seen = succeed(&mut run);
+    let listings: Vec<&str> = seen.split_terminator("END\n").collect();
+    assert_eq!(listings.len(), FILE_SYSTEMS.len());
+    for (listing, what) in listings.iter().zip(FILE_SYSTEMS) {
+        for (ours, theirs) in listing.lines().zip(expected.lines()) {
+            assert_eq!(ours, theirs, "{what:?}");
+        }
+        assert_eq!(listing.lines().count(), expected.lines().count(), "{what:?}");
+    }
 }
+
+/// File systems that the kernel has to mount, as `pintle mkfs` is asked for them.
+const FILE_SYSTEMS: [&[&str]; 5] = [
+    &["ext4"],
+    &["erofs"],
+    &["erofs", "--compress", "lz4", "--cluster", "64K"],
+    &["erofs", "--compress", "zstd"],
+    &["erofs", "--compress", "zstd,1", "--cluster", "1M", "--align"],
+];
 
 /// A downloaded package.
 fn blob(digest: &str) -> std::path::PathBuf {

@@ -78,26 +78,6 @@ impl Arch {
     }
 }
 
-impl Arch {
-    /// Type UUID of a partition with `/usr` (UAPI.2 Discoverable Partitions Specification).
-    #[must_use]
-    pub fn usr_partition_type(self) -> uuid::Uuid {
-        match self {
-            Self::Amd64 => uuid::uuid!("8484680c-9521-48c6-9c11-b0720656f69e"),
-            Self::Arm64 => uuid::uuid!("b0e01050-ee5f-4390-949a-9101b17104e9"),
-        }
-    }
-
-    /// Type UUID of a partition with the hashes of one with `/usr` (UAPI.2 Discoverable Partitions Specification).
-    #[must_use]
-    pub fn usr_verity_partition_type(self) -> uuid::Uuid {
-        match self {
-            Self::Amd64 => uuid::uuid!("77ff5f63-e7b6-4633-acf4-1565b864c0e6"),
-            Self::Arm64 => uuid::uuid!("6e11a4e7-fbca-4ded-b9e9-e1a512bb664e"),
-        }
-    }
-}
-
 impl fmt::Display for Arch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.debian())

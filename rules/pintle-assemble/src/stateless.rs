@@ -222,6 +222,14 @@ impl Split<'_> {
         }
         let target = Kind::Symlink((*b"../pintle-keep.service").into());
         self.usr.add(&wants, target, attrs(0o777), origin)?;
+        // systemd's own list makes directories of what are links here.
+        let masked = TreePath::new([FACTORY, "/etc/tmpfiles.d/home.conf"].concat())?;
+        if self.usr.lookup(&masked).is_none() {
+            if let Some(parent) = masked.parent() {
+                self.usr.ensure_directory(&parent, attrs(0o755), origin)?;
+            }
+            self.usr.add(&masked, Kind::Symlink((*b"/dev/null").into()), attrs(0o777), origin)?;
+        }
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use pintle_boot::grub::config::MenuError;
 use pintle_boot::loader::{BadBootName, EspError};
 use pintle_boot::uki::{LinuxHeaderError, UkiError};
 use pintle_disk::gpt::PlaceError;
-use pintle_fs::{ext4, vfat};
+use pintle_fs::{erofs, ext4, vfat};
 use pintle_model::{Size, TreeError, TreePath};
 use std::io;
 
@@ -99,7 +99,7 @@ pub enum PlanError {
     RootFileSystem(#[source] ext4::Error),
     /// `/usr` does not become a file system.
     #[error("the file system of /usr cannot be made")]
-    UsrFileSystem(#[source] ext4::Error),
+    UsrFileSystem(#[source] erofs::Error),
     /// GRUB cannot start what it cannot read.
     #[error("the layout `verified` starts by UEFI only: set `image.bios = false`")]
     VerifiedBios,

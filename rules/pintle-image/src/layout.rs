@@ -3,7 +3,7 @@
 use crate::largest::largest;
 use crate::plan::{BIOS_SIZE, Content, ImagePlan, OnDisk, PartitionPlan, Parts, Report, Role};
 use crate::{Identity, Inputs, Mounting, PlanError, verified};
-use pintle_disk::gpt::{self, ALIGN, PlaceError, Request, attributes, types};
+use pintle_disk::gpt::{self, ALIGN, Discoverable, PlaceError, Request, attributes, types};
 use pintle_fs::{ext4, vfat};
 use pintle_model::{PackageRole, Size, Timestamp, Tree};
 
@@ -41,8 +41,8 @@ pub(crate) fn layout(
             Role::BiosBoot => types::BIOS_BOOT,
             Role::Esp => types::ESP,
             Role::Root => system.arch.root_partition_type(),
-            Role::Usr => system.arch.usr_partition_type(),
-            Role::UsrVerity => system.arch.usr_verity_partition_type(),
+            Role::Usr => Discoverable::Usr.type_guid(system.arch),
+            Role::UsrVerity => Discoverable::UsrVerity.type_guid(system.arch),
         },
         guid: match (&system_fs, role) {
             (OnDisk::Usr(usr), Role::Usr) => usr.partition_uuids().0,
@@ -81,7 +81,7 @@ pub(crate) fn layout(
         Role::Esp if parts.releases.len() > 1 => "vfat, systemd-boot and unified kernel images".to_owned(),
         Role::Esp => "vfat, systemd-boot and unified kernel image".to_owned(),
         Role::Root => format!("ext4, {} of {} blocks free", free.of_all, free.all),
-        Role::Usr => format!("ext4, /usr, {} of {} blocks free", free.of_all, free.all),
+        Role::Usr => "EROFS, /usr".to_owned(),
         Role::UsrVerity => "dm-verity, the hashes of /usr".to_owned(),
     };
     let placed = (1..).zip(table.partitions()).zip(&roles);
@@ -156,10 +156,8 @@ struct Free {
 }
 
 fn free_blocks(root: &Tree, system: &OnDisk) -> Result<Free, PlanError> {
-    let summary = match system {
-        OnDisk::Root(options) => ext4::layout(root, options).map_err(PlanError::RootFileSystem)?,
-        OnDisk::Usr(usr) => ext4::layout(&usr.tree, &usr.options).map_err(PlanError::UsrFileSystem)?,
-    };
+    let OnDisk::Root(options) = system else { return Ok(Free { all: 0, of_all: 0, for_users: 0 }) };
+    let summary = ext4::layout(root, options).map_err(PlanError::RootFileSystem)?;
     Ok(Free {
         all: summary.block_count,
         of_all: summary.free_blocks,

@@ -10,7 +10,7 @@ use crate::{Identity, Inputs, PlanError};
 use pintle_boot::cmdline::Cmdline;
 use pintle_disk::gpt::ALIGN;
 use pintle_disk::verity::{self, HashSink, Hasher, Salt, Shape};
-use pintle_fs::ext4;
+use pintle_fs::erofs;
 use pintle_model::{Attrs, Blob, Kind, Origin, Size, System, Timestamp, Tree, TreePath};
 use uuid::Uuid;
 
@@ -20,7 +20,7 @@ pub struct Usr {
     /// What is in it.
     pub tree: Tree,
     /// Its file system.
-    pub options: ext4::Options,
+    pub options: erofs::Options,
     /// Bytes of it.
     pub size: u64,
     /// The hashes of its blocks.
@@ -59,10 +59,9 @@ const VAR_MIN: Size = Size::mib(256);
 /// [`PlanError`]: it does not fit its place, or cannot be read.
 pub(crate) fn usr(mut tree: Tree, inputs: &Inputs<'_>, identity: &Identity) -> Result<Usr, PlanError> {
     let epoch = Timestamp::from_secs(inputs.epoch);
-    let mut options =
-        ext4::Options::new(identity.of("usr file system"), identity.of("usr directory hashes"), epoch);
+    let mut options = erofs::Options::new(identity.of("usr file system"), epoch);
     options.label = "usr".to_owned();
-    let needed = ext4::layout(&tree, &options).map_err(PlanError::UsrFileSystem)?.size;
+    let needed = erofs::layout(&tree, None, &options).map_err(PlanError::UsrFileSystem)?.size;
     let slot = slot(inputs.system, needed)?;
     definitions(&mut tree, inputs.system, slot, epoch).map_err(PlanError::Root)?;
 
@@ -70,9 +69,8 @@ pub(crate) fn usr(mut tree: Tree, inputs: &Inputs<'_>, identity: &Identity) -> R
     let failed = |source| PlanError::Read { what: "/usr", source };
     let hasher = Hasher::new(salt, THREADS).map_err(failed)?;
     let mut sink = HashSink::new(hasher, inputs.contents);
-    let size = ext4::write(&tree, &options, &mut sink).map_err(PlanError::UsrFileSystem)?.size;
+    let size = erofs::write(&tree, None, &options, &mut sink).map_err(PlanError::UsrFileSystem)?.size;
     let hashes = sink.finish(size).map_err(failed)?;
-    options.size = Some(size);
     let usr = Usr { tree, options, size, hashes, verity_uuid: identity.of("usr verity"), slot };
     if size > slot.0 {
         return Err(too_small(slot.0, size));
@@ -114,7 +112,7 @@ pub(crate) fn disk_size(system: &System, usr: &Usr, start: u64) -> Result<Size, 
 /// The command line that leads to `/usr`, before the definition's own words.
 pub(crate) fn cmdline(inputs: &Inputs<'_>, usr: &Usr) -> Result<Cmdline, PlanError> {
     let own =
-        format!("root=tmpfs rw usrhash={} mount.usrfstype=ext4 mount.usrflags=ro", usr.hashes.root().hex());
+        format!("root=tmpfs rw usrhash={} mount.usrfstype=erofs mount.usrflags=ro", usr.hashes.root().hex());
     let own = Cmdline::parse(&own).map_err(PlanError::Parameters)?;
     let theirs = Cmdline::parse(&inputs.system.kernel.parameters.join(" ")).map_err(PlanError::Parameters)?;
     let ours = |word: &&str| ["root=", "usrhash=", "mount.usr"].iter().any(|start| word.starts_with(start));

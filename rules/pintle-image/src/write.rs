@@ -1,6 +1,6 @@
 use crate::{Content, ImagePlan, OnDisk, PartitionPlan, Role};
 use pintle_disk::gpt::{Partition, Table, TableError};
-use pintle_fs::{ext4, vfat};
+use pintle_fs::{erofs, ext4, vfat};
 use pintle_model::{Offset, Sink};
 use std::io;
 
@@ -9,10 +9,9 @@ use std::io;
 pub struct Written {
     /// Bytes of the disk; the last ones may have gone to the sink or be zero.
     pub disk_size: u64,
-    /// The root file system, with the place of every file in it.
-    pub root: ext4::Summary,
-    /// Byte of the disk where it begins.
-    pub root_start: u64,
+    /// The root file system, with the place of every file in it, and the byte of the disk where it begins; none where
+    /// only `/usr` is on it.
+    pub root: Option<(ext4::Summary, u64)>,
     /// The file system of the EFI system partition.
     pub esp: Option<vfat::Summary>,
 }
@@ -42,6 +41,9 @@ pub enum WriteError {
     /// The root file system.
     #[error("writing the root file system failed")]
     Root(#[source] ext4::Error),
+    /// `/usr`.
+    #[error("writing the file system of /usr failed")]
+    Usr(#[source] erofs::Error),
     /// The EFI system partition.
     #[error("writing the EFI system partition failed")]
     Esp(#[source] vfat::Error),
@@ -99,8 +101,7 @@ pub fn write(plan: &ImagePlan, sink: &mut dyn Sink) -> Result<Written, WriteErro
                 root = Some((summary.map_err(WriteError::Root)?, partition.start));
             }
             (Role::Usr, Content { system: OnDisk::Usr(usr), .. }) => {
-                let summary = ext4::write(&usr.tree, &usr.options, &mut place);
-                root = Some((summary.map_err(WriteError::Root)?, partition.start));
+                erofs::write(&usr.tree, None, &usr.options, &mut place).map_err(WriteError::Usr)?;
             }
             (Role::UsrVerity, Content { system: OnDisk::Usr(usr), .. }) => {
                 usr.hashes.put(usr.verity_uuid, &mut place).map_err(WriteError::Sink)?;
@@ -109,8 +110,7 @@ pub fn write(plan: &ImagePlan, sink: &mut dyn Sink) -> Result<Written, WriteErro
         }
     }
     sink.write(table.backup_offset(), &table.backup()).map_err(WriteError::Sink)?;
-    let (root, root_start) = root.ok_or(WriteError::NoRoot)?;
-    Ok(Written { disk_size: report.disk_size, root, root_start, esp })
+    Ok(Written { disk_size: report.disk_size, root, esp })
 }
 
 /// Everything has a partition that is large enough, and every partition has something.

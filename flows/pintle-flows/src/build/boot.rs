@@ -128,16 +128,15 @@ fn found(
     epoch: Timestamp,
 ) -> Result<(Vec<KernelFiles>, Vec<Tree>), BootError> {
     let tree = &root.tree;
-    let file_system = || "ext4".to_owned();
     let (mut kernels, mut contents) = (Vec::new(), Vec::new());
     for (release, (path, image)) in images(tree, system)? {
         let options = InitrdOptions {
             arch: system.arch,
             kernel_version: release.clone(),
             root: match &root.stateless {
-                None => Root::CommandLine { file_system: file_system() },
+                None => Root::CommandLine { file_system: "ext4".to_owned() },
                 Some(stateless) => Root::Stateless {
-                    file_system: file_system(),
+                    file_system: "erofs".to_owned(),
                     var_label: pintle_image::var_label(system),
                     remove: stateless.remove.clone(),
                     root: stateless.root.clone(),

@@ -303,7 +303,7 @@ fn steps(plan: &ImagePlan) -> Vec<BootStep> {
     if let OnDisk::Usr(usr) = &plan.content.system {
         let detail = "systemd makes missing partitions, and the root of what is in /usr".into();
         steps.push(step("both", "Initrd", detail, None));
-        let detail = format!("ext4, read-only, checked by dm-verity: {}", usr.hashes.root().hex());
+        let detail = format!("EROFS, checked by dm-verity: {}", usr.hashes.root().hex());
         steps.push(step("both", "/usr", detail, Some(usr.size)));
         return steps;
     }

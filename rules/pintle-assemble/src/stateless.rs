@@ -260,3 +260,103 @@ fn escape_text(text: &[u8]) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Tree {
+        let mut tree = Tree::new();
+        let by = tree.origin(Origin::Nobody);
+        let mut add = |path: &str, kind: Kind, mode: u16, uid: u32| {
+            let path = TreePath::literal(path);
+            if let Some(parent) = path.parent() {
+                tree.ensure_directory(&parent, Attrs::root(0o755), by).unwrap();
+            }
+            tree.add(&path, kind, Attrs { uid, ..Attrs::root(mode) }, by).unwrap()
+        };
+        let file = |text: &str| Kind::File(Blob::inline(text.as_bytes()));
+        add("bin", Kind::Symlink((*b"usr/bin").into()), 0o777, 0);
+        let sh = add("usr/bin/sh", file("sh"), 0o755, 0);
+        add("etc/passwd", file("root"), 0o644, 0);
+        add("etc/machine-id", file("uninitialized"), 0o444, 0);
+        add("var/lib/dpkg/status", file("Package: a"), 0o644, 0);
+        add("var/lib/a b/100%", file("x"), 0o640, 7);
+        add("home/ann/.ssh/authorized_keys", file("key"), 0o600, 1000);
+        add("run/lost", file("x"), 0o644, 0);
+        tree.link(&TreePath::literal("usr/bin/dash"), sh).unwrap();
+        tree
+    }
+
+    #[test]
+    fn the_root_is_made_of_what_is_in_usr() {
+        let split = split(&sample(), Timestamp::from_secs(1)).unwrap();
+        insta::assert_snapshot!(split.root, @r"
+        L /bin - - - - usr/bin
+        d /dev 0755 0 0
+        C /etc - - - - /usr/share/factory/etc
+        L /home - - - - var/home
+        d /proc 0555 0 0
+        L /root - - - - var/root
+        d /run 0755 0 0
+        L /srv - - - - var/srv
+        d /sys 0555 0 0
+        d /tmp 1777 0 0
+        d /var 0755 0 0
+        d /var/home 0755 0 0
+        d /var/home/ann 0755 0 0
+        d /var/home/ann/.ssh 0755 0 0
+        C /var/home/ann/.ssh/authorized_keys - - - - /usr/share/factory/var/home/ann/.ssh/authorized_keys
+        d /var/lib 0755 0 0
+        d /var/lib/a\x20b 0755 0 0
+        C /var/lib/a\x20b/100%% - - - - /usr/share/factory/var/lib/a\x20b/100%%
+        L+ /var/lib/dpkg - - - - /usr/lib/sysimage/dpkg
+        ");
+        insta::assert_snapshot!(split.remove, @"r /var/home/ann/.ssh/authorized_keys");
+        let names: Vec<String> = split.usr.walk().map(|entry| entry.path.to_string()).collect();
+        insta::assert_snapshot!(names.join("\n"), @"
+        /
+        /bin
+        /bin/dash
+        /bin/sh
+        /lib
+        /lib/pintle
+        /lib/pintle/keep.conf
+        /lib/sysimage
+        /lib/sysimage/dpkg
+        /lib/sysimage/dpkg/status
+        /lib/systemd
+        /lib/systemd/system
+        /lib/systemd/system/multi-user.target.wants
+        /lib/systemd/system/multi-user.target.wants/pintle-keep.service
+        /lib/systemd/system/pintle-keep.service
+        /share
+        /share/factory
+        /share/factory/bin
+        /share/factory/etc
+        /share/factory/etc/passwd
+        /share/factory/etc/tmpfiles.d
+        /share/factory/etc/tmpfiles.d/home.conf
+        /share/factory/var
+        /share/factory/var/home
+        /share/factory/var/home/ann
+        /share/factory/var/home/ann/.ssh
+        /share/factory/var/home/ann/.ssh/authorized_keys
+        /share/factory/var/lib
+        /share/factory/var/lib/a b
+        /share/factory/var/lib/a b/100%
+        ");
+        let name = |path| split.usr.lookup(&TreePath::literal(path));
+        assert_eq!(name("bin/sh"), name("bin/dash"), "names of one file stay so");
+    }
+
+    #[test]
+    fn the_same_machine_comes_back() {
+        assert!(put_back().starts_with("C /etc/machine-id - - - - /var/lib/pintle/etc/machine-id\n"));
+        // Everything that is kept comes back.
+        for line in put_back().lines() {
+            let words: Vec<&str> = line.split(' ').collect();
+            assert!(keep().contains(&format!("C {} - - - - {}\n", words[6], words[1])), "{line}");
+        }
+    }
+}

@@ -34,5 +34,6 @@ mod slim;
 mod sshd;
 mod torture;
 mod toy;
+mod verified;
 mod verity;
 mod vm;

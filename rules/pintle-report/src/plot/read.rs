@@ -178,6 +178,12 @@ impl Base {
                 marks.push((name, self.seconds(at)));
             }
         }
+        // Clocks that were set back, or somebody's invention: a phase begins when the one before it has ended.
+        let mut latest = 0.0;
+        for (_, at) in &mut marks {
+            latest = f64::max(latest, *at);
+            *at = latest;
+        }
         let ends = marks.iter().skip(1).map(|(_, at)| *at).chain([self.seconds(finish)]).collect::<Vec<_>>();
         marks
             .into_iter()
@@ -217,6 +223,13 @@ mod tests {
         );
         assert_eq!(boot.units.len(), 4);
         assert!(boot.units.iter().any(|unit| unit.name == "b.service" && unit.failed && unit.up == 8.0));
+    }
+
+    #[test]
+    fn a_system_that_says_it_began_before_its_initrd() {
+        let said = SAID.replace("InitRDTimestampMonotonic=1500000", "InitRDTimestampMonotonic=21000000");
+        let boot = trace(&said, "web", "UEFI", Outside::default(), &Limits::default()).unwrap();
+        assert!(boot.phases.windows(2).all(|pair| pair[0].end <= pair[1].start), "{:?}", boot.phases);
     }
 
     #[test]

@@ -171,6 +171,15 @@ fn erofs_from_folder_tar_and_standard_input() {
         sizes.push(bytes("one.img").len());
     }
     assert!(sizes[2] + 400_000 < sizes[1] && sizes[1] < sizes[0], "{sizes:?}");
+    // All of them have what an ext4 of the same folder has; `pintle diff` reads zstd and fragments, too.
+    succeed(within(dir.path()).args(["mkfs", "ext4", "source", "ext4.img"]));
+    succeed(&mut mkfs("source", "zstd.img", &["--compress", "zstd"]));
+    for image in ["one.img", "zstd.img"] {
+        let told = succeed(within(dir.path()).args(["diff", "--json", "ext4.img", image]));
+        let told: Value = serde_json::from_str(&told).unwrap();
+        let files: Vec<&Value> = told["files"].as_array().unwrap().iter().map(|file| &file["path"]).collect();
+        assert_eq!(files, ["/lost+found"]);
+    }
     let options = ["--label", "root", "--size", "8M", "-U", "8d2f2a0a-0b2e-4d39-9a58-8f4f0f3f4f6d"];
     succeed(&mut mkfs("source", "one.img", &options));
     sound_erofs(&dir.path().join("one.img"), &source);

@@ -2,9 +2,9 @@
 
 use super::DiffError;
 use super::disk::{Disk, Window};
+use super::root::{Root, RootError, Stat};
 use pintle_boot::uki::{Pe, PeLimits};
 use pintle_disk::gpt::{self, types};
-use pintle_fs::ext4::read::{ReadError, ReadLimits, Reader, Stat};
 use pintle_fs::vfat::read::{Limits, Volume};
 use pintle_image::compare::{Facts, FileFact};
 use pintle_model::{Digest, TreePath};
@@ -20,7 +20,7 @@ pub(super) struct Image<'a> {
     pub(super) facts: Facts,
     root: Window<'a>,
     /// Inodes by path.
-    inodes: BTreeMap<String, u32>,
+    inodes: BTreeMap<String, u64>,
     /// Digests of the files on the EFI system partition.
     esp: BTreeMap<String, Digest>,
 }
@@ -40,7 +40,7 @@ pub(super) fn read<'a>(disk: &'a Disk<'a>) -> Result<Image<'a>, DiffError> {
                 sizes.insert(name, partition.len());
                 if partition.type_guid == types::ESP {
                     esp = Some(window);
-                } else if root.is_none() && Reader::open(&window, ReadLimits::default()).is_ok() {
+                } else if root.is_none() && Root::open(&window).is_ok() {
                     root = Some(window);
                 }
             }
@@ -50,10 +50,8 @@ pub(super) fn read<'a>(disk: &'a Disk<'a>) -> Result<Image<'a>, DiffError> {
         Err(error) => return Err(DiffError::Table(error)),
     }
     let root = root.ok_or(DiffError::NoRoot)?;
-    let reader = Reader::open(&root, ReadLimits::default())?;
-    let superblock = reader.superblock();
-    let used = superblock.block_count.saturating_sub(superblock.free_blocks) * superblock.block_size;
-    sizes.insert("used in root".to_owned(), used);
+    let reader = Root::open(&root)?;
+    sizes.insert("used in root".to_owned(), reader.used());
     let mut image = Image {
         facts: Facts { kind: "image", ..Facts::default() },
         root,
@@ -79,20 +77,20 @@ pub(super) fn read<'a>(disk: &'a Disk<'a>) -> Result<Image<'a>, DiffError> {
 }
 
 fn walk(
-    reader: &Reader<'_>,
-    inodes: &mut BTreeMap<String, u32>,
+    reader: &Root<'_>,
+    inodes: &mut BTreeMap<String, u64>,
 ) -> Result<BTreeMap<String, FileFact>, DiffError> {
     let mut files = BTreeMap::new();
     reader.walk(&mut |path, stat| {
         let path = format!("/{}", String::from_utf8_lossy(path.as_bytes()));
         files.insert(path.clone(), fact(reader, stat)?);
-        inodes.insert(path, stat.ino);
+        inodes.insert(path, stat.number);
         Ok(())
     })?;
     Ok(files)
 }
 
-fn fact(reader: &Reader<'_>, stat: &Stat) -> Result<FileFact, ReadError> {
+fn fact(reader: &Root<'_>, stat: &Stat) -> Result<FileFact, RootError> {
     let kind = match (stat.mode >> 12, stat.device) {
         (0o10, _) => "file".to_owned(),
         (0o04, _) => "directory".to_owned(),
@@ -111,7 +109,7 @@ fn fact(reader: &Reader<'_>, stat: &Stat) -> Result<FileFact, ReadError> {
 }
 
 /// A text file of the root; empty when there is none.
-fn text(reader: &Reader<'_>, path: &str) -> Result<String, DiffError> {
+fn text(reader: &Root<'_>, path: &str) -> Result<String, DiffError> {
     let path = TreePath::new(path).map_err(|_| DiffError::NoRoot)?;
     match reader.find(&path)? {
         Some(stat) if stat.is_file() && stat.size <= TEXT_MAX => {
@@ -122,7 +120,7 @@ fn text(reader: &Reader<'_>, path: &str) -> Result<String, DiffError> {
 }
 
 /// Installed packages, by dpkg's own list.
-fn packages(reader: &Reader<'_>) -> Result<BTreeMap<String, String>, DiffError> {
+fn packages(reader: &Root<'_>) -> Result<BTreeMap<String, String>, DiffError> {
     let status = text(reader, "var/lib/dpkg/status")?;
     let stanzas = status.split("\n\n").filter_map(|stanza| {
         let field = |name: &str| stanza.lines().find_map(|line| line.strip_prefix(name));
@@ -136,7 +134,7 @@ fn packages(reader: &Reader<'_>) -> Result<BTreeMap<String, String>, DiffError> 
 const MERGED: [&str; 4] = ["/bin/", "/sbin/", "/lib/", "/lib64/"];
 
 /// Notes which package each file is of, by dpkg's own lists.
-fn own(reader: &Reader<'_>, files: &mut BTreeMap<String, FileFact>) -> Result<(), DiffError> {
+fn own(reader: &Root<'_>, files: &mut BTreeMap<String, FileFact>) -> Result<(), DiffError> {
     let folder = TreePath::new("var/lib/dpkg/info").map_err(|_| DiffError::NoRoot)?;
     let Some(info) = reader.find(&folder)?.filter(Stat::is_directory) else { return Ok(()) };
     for (name, ino) in reader.names(&info)? {
@@ -167,7 +165,7 @@ fn own(reader: &Reader<'_>, files: &mut BTreeMap<String, FileFact>) -> Result<()
 }
 
 /// Name and number of each line of passwd(5) or group(5).
-fn accounts(reader: &Reader<'_>, path: &str) -> Result<BTreeMap<String, String>, DiffError> {
+fn accounts(reader: &Root<'_>, path: &str) -> Result<BTreeMap<String, String>, DiffError> {
     let text = text(reader, path)?;
     let line = |line: &str| {
         let mut fields = line.split(':');
@@ -210,7 +208,7 @@ fn units(files: &BTreeMap<String, FileFact>) -> BTreeMap<String, String> {
 }
 
 /// The command line of the first `linux` of GRUB's configuration.
-fn grub_cmdline(reader: &Reader<'_>) -> Result<Option<String>, DiffError> {
+fn grub_cmdline(reader: &Root<'_>) -> Result<Option<String>, DiffError> {
     let config = text(reader, "boot/grub/grub.cfg")?;
     let mut lines = config.lines().map(str::trim_start).filter(|line| line.starts_with("linux"));
     let line = lines.next().and_then(|line| line.splitn(3, char::is_whitespace).nth(2));
@@ -265,9 +263,8 @@ pub(super) fn differing(
     b: &Image<'_>,
     paths: &[&str],
 ) -> Result<std::collections::BTreeSet<String>, DiffError> {
-    let readers =
-        [Reader::open(&a.root, ReadLimits::default())?, Reader::open(&b.root, ReadLimits::default())?];
-    let mut known: BTreeMap<(u32, u32), bool> = BTreeMap::new();
+    let readers = [Root::open(&a.root)?, Root::open(&b.root)?];
+    let mut known: BTreeMap<(u64, u64), bool> = BTreeMap::new();
     let mut buffers = [vec![0; CHUNK], vec![0; CHUNK]];
     let mut found = std::collections::BTreeSet::new();
     for path in paths {
@@ -289,14 +286,14 @@ pub(super) fn differing(
     Ok(found)
 }
 
-fn same(readers: &[Reader<'_>; 2], inodes: [u32; 2], buffers: &mut [Vec<u8>; 2]) -> Result<bool, ReadError> {
+fn same(readers: &[Root<'_>; 2], inodes: [u64; 2], buffers: &mut [Vec<u8>; 2]) -> Result<bool, RootError> {
     let stats = [readers[0].inode(inodes[0])?, readers[1].inode(inodes[1])?];
-    let extents = [readers[0].extents(&stats[0])?, readers[1].extents(&stats[1])?];
+    let pieces = [readers[0].pieces(&stats[0])?, readers[1].pieces(&stats[1])?];
     let mut at = 0;
     while at < stats[0].size {
         let n = (stats[0].size - at).min(CHUNK as u64) as usize;
         for side in 0..2 {
-            readers[side].read_range(&stats[side], &extents[side], at, &mut buffers[side][..n])?;
+            pieces[side].read(at, &mut buffers[side][..n])?;
         }
         if buffers[0][..n] != buffers[1][..n] {
             return Ok(false);

@@ -2,6 +2,7 @@
 
 mod disk;
 mod image;
+mod root;
 mod side;
 
 use crate::definition::DefinitionError;
@@ -15,6 +16,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use pintle_image::compare::Detail;
+pub use root::RootError;
 
 /// A side cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -75,12 +77,12 @@ pub enum DiffError {
     /// The partition table.
     #[error("cannot read the partition table")]
     Table(#[source] pintle_disk::gpt::read::ReadError),
-    /// No ext4 file system in it.
-    #[error("no partition holds an ext4 file system")]
+    /// No file system in it that could be a root.
+    #[error("no partition holds an ext4 or EROFS file system")]
     NoRoot,
     /// The root file system.
     #[error(transparent)]
-    Root(#[from] pintle_fs::ext4::read::ReadError),
+    Root(#[from] RootError),
     /// The EFI system partition.
     #[error(transparent)]
     Esp(#[from] pintle_fs::vfat::read::ReadError),

@@ -201,6 +201,15 @@ impl<'a> Reader<'a> {
         Ok(out)
     }
 
+    /// Fills `out` with what stands in a file from byte `from` on; holes are zero.
+    ///
+    /// # Errors
+    /// [`ReadError`], also for bytes behind the end.
+    pub fn read_range(&self, stat: &Stat, from: u64, out: &mut [u8]) -> Result<(), ReadError> {
+        out.fill(0);
+        self.fill(stat, from, out)
+    }
+
     /// Fills `out`, which is zero, with what stands in a file from byte `from` on.
     fn fill(&self, stat: &Stat, from: u64, out: &mut [u8]) -> Result<(), ReadError> {
         if from.checked_add(out.len() as u64).is_none_or(|end| end > stat.size) {

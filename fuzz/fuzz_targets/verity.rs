@@ -21,6 +21,9 @@ fuzz_target!(|data: &[u8]| {
         assert!(good.data_blocks <= 130);
     }
     if let Ok(signature) = Signature::parse(data) {
-        assert_eq!(Signature::parse(&signature.partition()).expect("what was written can be read"), signature);
+        assert_eq!(
+            Signature::parse(&signature.partition()).expect("what was written can be read"),
+            signature
+        );
     }
 });

@@ -21,7 +21,7 @@ pub struct FormatRequest<'a> {
     pub data: &'a Path,
     /// Hash tree to write.
     pub hashes: &'a Path,
-    /// Salt; none: [`default_salt`].
+    /// Salt; none: [`Salt::common`].
     pub salt: Option<Salt>,
     /// UUID of the tree; none: made from the root hash.
     pub uuid: Option<Uuid>,
@@ -88,16 +88,6 @@ pub enum VerityError {
     Output(#[from] AtomicError),
 }
 
-/// UUIDs of trees are made below this, from their root hashes.
-const NAMESPACE: Uuid = uuid::uuid!("6d1f3a76-3f0a-5d7b-8c86-3f0f6f1c2a10");
-
-/// The salt of images that are given none: one for all, so that the same block has the same hash in every version of an
-/// image, and its tree tells an updater what it has already.
-#[must_use]
-pub fn default_salt() -> Salt {
-    Salt::new(Digest::of(b"pintle dm-verity salt").as_bytes()).expect("invariant: 32 bytes are a salt")
-}
-
 /// Writes the hash tree of an image; it appears under its name when it is whole.
 ///
 /// # Errors
@@ -105,7 +95,7 @@ pub fn default_salt() -> Salt {
 pub fn format(request: &FormatRequest<'_>) -> Result<Verity, VerityError> {
     let unreadable = |source| VerityError::Read { path: request.data.to_owned(), source };
     let data = files::open(request.data).map_err(unreadable)?;
-    let salt = request.salt.clone().unwrap_or_else(default_salt);
+    let salt = request.salt.clone().unwrap_or_else(Salt::common);
     let hasher = Hasher::new(salt.clone(), request.threads).map_err(unreadable)?;
     let (mut sink, mut len) = (HashSink::new(hasher, &NoContents), 0);
     let read = sparse::read(&data, &mut |run| {
@@ -118,7 +108,7 @@ pub fn format(request: &FormatRequest<'_>) -> Result<Verity, VerityError> {
     read.map_err(unreadable)?;
     let tree = sink.finish(len);
     let tree = tree.map_err(|source| VerityError::Length { path: request.data.to_owned(), source })?;
-    let uuid = request.uuid.unwrap_or_else(|| Uuid::new_v5(&NAMESPACE, tree.root().as_bytes()));
+    let uuid = request.uuid.unwrap_or_else(|| tree.uuid());
     if let Some((path, signer)) = request.signature {
         atomic::write(path, &sign(tree.root(), signer)?)?;
     }

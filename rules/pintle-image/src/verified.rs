@@ -25,8 +25,6 @@ pub struct Usr {
     pub size: u64,
     /// The hashes of its blocks.
     pub hashes: verity::Tree,
-    /// UUID of the hashes.
-    pub verity_uuid: Uuid,
     /// Bytes of the partitions: of `/usr` and of its hashes. Those of the next `/usr` have the same.
     pub slot: (u64, u64),
 }
@@ -65,13 +63,12 @@ pub(crate) fn usr(mut tree: Tree, inputs: &Inputs<'_>, identity: &Identity) -> R
     let slot = slot(inputs.system, needed)?;
     definitions(&mut tree, inputs.system, slot, epoch).map_err(PlanError::Root)?;
 
-    let salt = Salt::new(identity.of("usr verity salt").as_bytes()).expect("invariant: 16 bytes are a salt");
     let failed = |source| PlanError::Read { what: "/usr", source };
-    let hasher = Hasher::new(salt, THREADS).map_err(failed)?;
+    let hasher = Hasher::new(Salt::common(), THREADS).map_err(failed)?;
     let mut sink = HashSink::new(hasher, inputs.contents);
     let size = erofs::write(&tree, None, &options, &mut sink).map_err(PlanError::UsrFileSystem)?.size;
     let hashes = sink.finish(size).map_err(failed)?;
-    let usr = Usr { tree, options, size, hashes, verity_uuid: identity.of("usr verity"), slot };
+    let usr = Usr { tree, options, size, hashes, slot };
     if size > slot.0 {
         return Err(too_small(slot.0, size));
     }

@@ -104,7 +104,7 @@ pub fn write(plan: &ImagePlan, sink: &mut dyn Sink) -> Result<Written, WriteErro
                 erofs::write(&usr.tree, None, &usr.options, &mut place).map_err(WriteError::Usr)?;
             }
             (Role::UsrVerity, Content { system: OnDisk::Usr(usr), .. }) => {
-                usr.hashes.put(usr.verity_uuid, &mut place).map_err(WriteError::Sink)?;
+                usr.hashes.put(usr.hashes.uuid(), &mut place).map_err(WriteError::Sink)?;
             }
             _ => return Err(WriteError::NoContent(partition.number)),
         }

@@ -2,6 +2,7 @@
 //! cryptsetup's `lib/verity/verity.c` (superblock) and `verity_hash.c` (levels); the tree itself is Linux
 //! `Documentation/admin-guide/device-mapper/verity.rst`, "On-disk format", hash type 1.
 
+use pintle_model::Digest;
 use uuid::Uuid;
 
 /// Begins a superblock.
@@ -49,6 +50,13 @@ impl Salt {
     /// [`BadSalt::TooLong`].
     pub fn new(bytes: &[u8]) -> Result<Self, BadSalt> {
         if bytes.len() > SALT_MAX { Err(BadSalt::TooLong(bytes.len())) } else { Ok(Self(bytes.to_vec())) }
+    }
+
+    /// The salt of images that are given none: one for all, so that the same block has the same hash in every version of
+    /// an image, and its tree tells an updater what it has already.
+    #[must_use]
+    pub fn common() -> Self {
+        Self(Digest::of(b"pintle dm-verity salt").as_bytes().to_vec())
     }
 
     /// No salt.

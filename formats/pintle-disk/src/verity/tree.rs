@@ -43,6 +43,9 @@ impl Salted {
     }
 }
 
+/// UUIDs of trees are made below this.
+const NAMESPACE: Uuid = uuid::uuid!("6d1f3a76-3f0a-5d7b-8c86-3f0f6f1c2a10");
+
 static ZERO: [u8; BLOCK] = [0; BLOCK];
 
 /// A finished hash tree, in memory: 1/127 of its data.
@@ -75,6 +78,12 @@ impl Tree {
     #[must_use]
     pub fn root(&self) -> Digest {
         self.root
+    }
+
+    /// A UUID for it that follows from its root hash.
+    #[must_use]
+    pub fn uuid(&self) -> Uuid {
+        Uuid::new_v5(&NAMESPACE, self.root.as_bytes())
     }
 
     /// How many blocks of what there are.

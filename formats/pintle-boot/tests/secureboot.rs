@@ -90,6 +90,7 @@ fn openssl_reads_the_keys() {
     notAfter=Nov 19 12:34:56 2036 GMT
     ");
     run("openssl", &["verify", "-CAfile", "db.crt", "db.crt"], folder);
+    assert_eq!(keys().signer("db").validity(), (NOW, LATER));
     assert!(run("openssl", &["pkey", "-in", "db.key", "-check", "-noout"], folder).contains("Key is valid"));
     let text = run("openssl", &["x509", "-in", "PK.crt", "-noout", "-text"], folder);
     assert!(text.contains("Public-Key: (2048 bit)") && text.contains("sha256WithRSAEncryption"), "{text}");

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 /// `pintle install-bootspec`.
 pub(crate) fn run(arguments: &InstallBootspec, reporter: &Reporter) -> Outcome {
-    let signer = read_signer(arguments.key.as_deref(), arguments.certificate.as_deref())?;
+    let signer = read_signer(arguments.key.as_deref(), arguments.certificate.as_deref(), reporter)?;
     let file_systems = if arguments.any_file_system { FileSystems::Any } else { FileSystems::Fat };
     let mount = arguments.esp.clone().unwrap_or_else(|| arguments.root.join("boot"));
     let mut esp = FolderEsp::open(&mount, file_systems).map_err(|error| match error {

@@ -1,7 +1,9 @@
 //! Files with secret keys.
 
-use crate::report::{Failure, FailureKind};
+use crate::report::{Failure, FailureKind, Reporter};
 use pintle_flows::install::Signer;
+use pintle_model::rfc3339;
+use pintle_world::clock::now;
 use std::path::Path;
 
 /// The text of a secret key's file; only its owner may be able to read it, or it is no secret any more.
@@ -18,8 +20,13 @@ pub(crate) fn read_secret(path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path).map_err(failed)
 }
 
-/// A key and its certificate, where they are given.
-pub(crate) fn read_signer(key: Option<&Path>, certificate: Option<&Path>) -> Result<Option<Signer>, Failure> {
+/// A key and its certificate, where they are given. A certificate that is not valid now is only warned about: firmware
+/// does not look at it, and a machine must not lose its boot entries over it.
+pub(crate) fn read_signer(
+    key: Option<&Path>,
+    certificate: Option<&Path>,
+    reporter: &Reporter,
+) -> Result<Option<Signer>, Failure> {
     let (Some(key), Some(certificate)) = (key, certificate) else { return Ok(None) };
     let text = std::fs::read_to_string(certificate).map_err(|error| {
         Failure::new(FailureKind::Failed, format!("cannot read {}: {error}", certificate.display()))
@@ -28,5 +35,15 @@ pub(crate) fn read_signer(key: Option<&Path>, certificate: Option<&Path>) -> Res
         let message = format!("{} and {} cannot sign: {error}", key.display(), certificate.display());
         Failure::new(FailureKind::BadInput, message)
     };
-    Signer::new(&read_secret(key)?, &text).map(Some).map_err(bad)
+    let signer = Signer::new(&read_secret(key)?, &text).map_err(bad)?;
+    let (from, until) = signer.validity();
+    if !(from..=until).contains(&now()) {
+        reporter.say(&format!(
+            "warning: {} is valid from {} until {}: firmware does not look at that, other checkers do",
+            certificate.display(),
+            rfc3339(from),
+            rfc3339(until)
+        ));
+    }
+    Ok(Some(signer))
 }

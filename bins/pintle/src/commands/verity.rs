@@ -14,7 +14,7 @@ pub(crate) fn run(command: &Verity, reporter: &Reporter) -> Outcome {
 }
 
 fn write(arguments: &VerityFormat, reporter: &Reporter) -> Outcome {
-    let signer = read_signer(arguments.key.as_deref(), arguments.certificate.as_deref())?;
+    let signer = read_signer(arguments.key.as_deref(), arguments.certificate.as_deref(), reporter)?;
     let request = FormatRequest {
         data: &arguments.data,
         hashes: &arguments.hash,

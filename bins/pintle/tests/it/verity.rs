@@ -40,6 +40,16 @@ fn root_hashes_are_signed() {
     let fingerprint = openssl(&["x509", "-in", "keys/db.crt", "-noout", "-fingerprint", "-sha256"]);
     let fingerprint = fingerprint.trim().rsplit('=').next().unwrap().replace(':', "").to_lowercase();
     assert_eq!(signature["certificateFingerprint"], Value::String(fingerprint));
+    // An expired certificate still signs, and is told of.
+    openssl(&["req", "-new", "-key", "keys/db.key", "-subj", "/CN=old/", "-out", "request"]);
+    let sign =
+        ["x509", "-req", "-in", "request", "-signkey", "keys/db.key", "-days", "-1", "-out", "old.crt"];
+    openssl(&sign);
+    let output = crate::common::finish(within(dir.path()).args(format).args(["--certificate", "old.crt"]));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let told =
+        said.contains("warning: old.crt is valid from") && said.contains("firmware does not look at that");
+    assert!(output.status.success() && told, "{said}");
     assert_snapshot!(fails(within(dir.path()).args(format)), @"
     exit 2
     error: the following required arguments were not provided:

@@ -11,6 +11,7 @@ use rsa::traits::PublicKeyParts as _;
 use sha2::Sha256;
 use std::fmt;
 use x509_cert::Certificate;
+use x509_cert::time::{Time, Validity};
 
 /// A private key and its certificate. The key is overwritten when this value goes.
 pub struct Signer {
@@ -101,6 +102,14 @@ impl Signer {
     /// [`SignError::Encode`].
     pub fn certificate(&self) -> Result<Vec<u8>, SignError> {
         Ok(self.certificate.to_der()?)
+    }
+
+    /// First and last second, since 1970, in which the certificate says that it is valid. Firmware does not look at it.
+    #[must_use]
+    pub fn validity(&self) -> (i64, i64) {
+        let Validity { not_before, not_after } = &self.certificate.tbs_certificate.validity;
+        let seconds = |time: &Time| i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX);
+        (seconds(not_before), seconds(not_after))
     }
 
     fn sign_bytes(&self, bytes: &[u8]) -> Result<Vec<u8>, SignError> {

@@ -3,12 +3,10 @@
 
 use super::heavy;
 use crate::common::{Gate, pintle, web};
-use pintle_fs::erofs::{self, Method, Packing};
 use pintle_fs::ext4;
 use pintle_model::{
-    Attrs, Bytes, Contents as _, Inode, InodeId, Kind, Origin, Sink, SourceId, Timestamp, Tree, TreePath,
+    Attrs, Bytes, Contents as _, Inode, InodeId, Kind, Origin, Sink, Timestamp, Tree, TreePath,
 };
-use pintle_testkit::pack::Memory;
 use pintle_testkit::trees::{Bounds, Pattern, tree_of};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
@@ -21,8 +19,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use uuid::Uuid;
 
 const TREES: u64 = 1000;
-/// All trees: those behind [`TREES`] are written as EROFS, in each of the ways of [`erofs_options`].
-const ALL: u64 = TREES + 6 * TOGETHER;
 /// In one file system of those that the kernel mounts: each mount takes a tenth of a second there.
 const TOGETHER: u64 = 50;
 const BOUNDS: Bounds = Bounds { inodes: 30, file: 40_000 };
@@ -91,7 +87,7 @@ fn check_each(seed: u64) {
 fn together(seed: u64, first: u64) -> Tree {
     let mut all = Tree::new();
     let origin = all.origin(Origin::Nobody);
-    for number in first..(first + TOGETHER).min(ALL) {
+    for number in first..(first + TOGETHER).min(TREES) {
         let tree = tree_of(seed + number, BOUNDS);
         let folder = TreePath::literal(&number.to_string());
         all.ensure_directory(&folder, Attrs::root(0o755), origin).unwrap();
@@ -117,70 +113,16 @@ fn together(seed: u64, first: u64) -> Tree {
 fn write_all(seed: u64, disk: &File) -> Vec<Place> {
     let mut end = 0;
     let place = |first: u64| {
-        let tree = together(seed, first);
-        let size = if first < TREES {
-            let mut part = Part { file: disk, base: end };
-            ext4::write(&tree, &options(first), &mut part).unwrap().size
-        } else {
-            write_erofs(&tree, first - TREES, disk, end)
-        };
-        let place = (end, size);
-        end += size.next_multiple_of(STEP);
+        let summary =
+            ext4::write(&together(seed, first), &options(first), &mut Part { file: disk, base: end })
+                .unwrap();
+        let place = (end, summary.size);
+        end += summary.size.next_multiple_of(STEP);
         place
     };
-    let places = (0..ALL).step_by(TOGETHER as usize).map(place).collect();
+    let places = (0..TREES).step_by(TOGETHER as usize).map(place).collect();
     disk.set_len(end + STEP).unwrap();
     places
-}
-
-/// Every way to write an EROFS: ends of files behind inodes, and compression.
-fn erofs_options(number: u64) -> (bool, Option<Packing>) {
-    let with = |method, cluster, fragments| Some(Packing { cluster, fragments, ..Packing::new(method, 2) });
-    match number / TOGETHER {
-        0 => (false, None),
-        1 => (true, None),
-        2 => (false, with(Method::Lz4, 8 << 10, 0)),
-        3 => (true, with(Method::Lz4, 64 << 10, 20_000)),
-        4 => (false, with(Method::Zstd(1), 1 << 20, 1 << 20)),
-        _ => (false, with(Method::Zstd(3), 8 << 10, 5_000)),
-    }
-}
-
-/// Writes one EROFS at `base`; its length.
-fn write_erofs(tree: &Tree, number: u64, disk: &File, base: u64) -> u64 {
-    let id = Uuid::from_u128(u128::from(number) << 64 | 0x7012);
-    let mut options = erofs::Options::new(id, Timestamp::from_secs(1_700_000_000));
-    let (tails, packing) = erofs_options(number);
-    options.pack_tails = tails;
-    let mut kept = Memory::default();
-    let packed = packing.map(|packing| erofs::pack(tree, &Pattern, &packing, &mut kept, PACKED).unwrap());
-    let mut part = ErofsPart { part: Part { file: disk, base }, kept: &kept };
-    erofs::write(tree, packed.as_ref(), &options, &mut part).unwrap().size
-}
-
-/// Number of the source that holds what was compressed.
-const PACKED: SourceId = SourceId(u32::MAX);
-
-/// A part whose bytes may also be compressed ones.
-struct ErofsPart<'a> {
-    part: Part<'a>,
-    kept: &'a Memory,
-}
-
-impl Sink for ErofsPart<'_> {
-    fn write(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
-        self.part.write(at, bytes)
-    }
-
-    fn copy(&mut self, at: u64, from: &Bytes, skip: u64, len: u64) -> io::Result<()> {
-        match from {
-            Bytes::At { source: PACKED, offset } => {
-                let start = (offset + skip) as usize;
-                self.part.write(at, &self.kept.0[start..start + len as usize])
-            }
-            other => self.part.copy(at, other, skip, len),
-        }
-    }
 }
 
 /// `e2fsck -fn` must say nothing and exit with 0.
@@ -385,7 +327,7 @@ fn a_thousand_random_trees_and_the_largest_things_before_the_kernel() {
     let at = said.windows(mark.len()).position(|window| window == mark).expect("the second part");
     let seen = parse(&said[..at]);
     let mut meant = BTreeMap::new();
-    for number in 0..ALL {
+    for number in 0..TREES {
         expected(&tree_of(seed + number, BOUNDS), number, &mut meant);
     }
     for (name, line) in &meant {

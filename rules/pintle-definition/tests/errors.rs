@@ -436,9 +436,9 @@ fn one_path_from_two_sides() {
         |
       3 | "/etc/hostname" = { text = "x" }
         | ^^^^^^^^^^^^^^^ again here
-       ::: builtin:base/module.toml:156:1
+       ::: builtin:base/module.toml:160:1
         |
-    156 | [[files]]
+    160 | [[files]]
         | --------- first here
         = help: to put one in place of the other, write it under [force]
     "#);

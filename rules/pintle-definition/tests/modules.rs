@@ -506,6 +506,7 @@ epoch = 1700000000
             free: Size(
                 1048576,
             ),
+            slot_size: None,
             esp_size: Some(
                 Size(
                     134217728,

@@ -4,7 +4,8 @@
 use super::format::{BLOCK_BYTES, HOLE, blocks};
 use pintle_model::Blob;
 
-/// Chunks of a file at most, so that its map is no longer than 256 KiB. Longer files have larger chunks.
+/// Chunks of a file at most, so that its map is no longer than 256 KiB. Longer files have larger chunks, and more of them
+/// only above 512 PiB.
 const COUNT_MAX: u64 = 1 << 16;
 /// The format has five bits for the logarithm.
 const BITS_MAX: u32 = 31;
@@ -27,7 +28,7 @@ impl<'a> Chunks<'a> {
         if blob.len() - covered < BLOCK_BYTES {
             return None;
         }
-        let bits = (0..=BITS_MAX).find(|bits| all.div_ceil(1 << bits) <= COUNT_MAX)?;
+        let bits = (0..=BITS_MAX).find(|bits| all.div_ceil(1 << bits) <= COUNT_MAX).unwrap_or(BITS_MAX);
         let chunks = Self { blob, bits, count: all.div_ceil(1 << bits) };
         let map = blocks(4 * chunks.count);
         (chunks.blocks() + map < all).then_some(chunks)

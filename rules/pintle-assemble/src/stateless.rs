@@ -142,15 +142,13 @@ impl Split<'_> {
             let to = [DATABASE.1.as_bytes(), inside].concat();
             return self.put(&TreePath::new(to)?, id, inode);
         }
-        let (place, root_path) = match KEPT.iter().find(|(name, _)| first == name.as_bytes()) {
+        let place = match KEPT.iter().find(|(name, _)| first == name.as_bytes()) {
             Some((name, kept)) => {
-                let inside = below(path, name).unwrap_or_default();
-                let kept = TreePath::new([kept.as_bytes(), inside].concat())?;
-                (kept.clone(), kept)
+                TreePath::new([kept.as_bytes(), below(path, name).unwrap_or_default()].concat())?
             }
-            None => (path.clone(), path.clone()),
+            None => path.clone(),
         };
-        self.describe(&root_path, &place, inode);
+        self.describe(&place, inode);
         // Directories are made by their own line, with what is in them.
         let in_etc = first == b"etc";
         if in_etc || !matches!(inode.kind, Kind::Directory(_)) {
@@ -161,7 +159,7 @@ impl Split<'_> {
     }
 
     /// The line that makes what is at `path` of the root.
-    fn describe(&mut self, path: &TreePath, factory: &TreePath, inode: &Inode) {
+    fn describe(&mut self, path: &TreePath, inode: &Inode) {
         let Attrs { mode, uid, gid, .. } = inode.attrs;
         if path.as_bytes() == b"etc" {
             return self.line(path, format!("C /etc - - - - /usr/{FACTORY}/etc"));
@@ -169,7 +167,7 @@ impl Split<'_> {
         if path.as_bytes().starts_with(b"etc/") {
             return;
         }
-        let (name, from) = (escape(path), escape(factory));
+        let name = escape(path);
         // What the image says of keys counts, whatever is there.
         if path.name() == Some(b"authorized_keys") {
             writeln!(self.remove, "r {name}").expect("invariant: a String takes all");
@@ -177,7 +175,7 @@ impl Split<'_> {
         let line = match &inode.kind {
             Kind::Directory(_) => format!("d {name} {mode:04o} {uid} {gid}"),
             Kind::Symlink(target) => format!("L {name} - - - - {}", escape_text(target)),
-            _ => format!("C {name} - - - - /usr/{FACTORY}{from}"),
+            _ => format!("C {name} - - - - /usr/{FACTORY}{name}"),
         };
         self.line(path, line);
     }

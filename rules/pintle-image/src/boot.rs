@@ -18,9 +18,14 @@ const STUB_MAX: u64 = 4 << 20;
 
 /// The command line of an entry that does not bring its own: our root, then the definition's words.
 pub(crate) fn cmdline(inputs: &Inputs<'_>, root: Uuid) -> Result<Cmdline, PlanError> {
-    let own = Cmdline::parse(&format!("root=PARTUUID={root} rw")).map_err(PlanError::Parameters)?;
+    before_theirs(inputs, &format!("root=PARTUUID={root} rw"), &["root="])
+}
+
+/// `own`, then the definition's words, none of which may begin like one of `ours`.
+pub(crate) fn before_theirs(inputs: &Inputs<'_>, own: &str, ours: &[&str]) -> Result<Cmdline, PlanError> {
+    let own = Cmdline::parse(own).map_err(PlanError::Parameters)?;
     let theirs = Cmdline::parse(&inputs.system.kernel.parameters.join(" ")).map_err(PlanError::Parameters)?;
-    match theirs.words().find(|word| word.starts_with("root=")) {
+    match theirs.words().find(|word| ours.iter().any(|start| word.starts_with(start))) {
         Some(word) => Err(PlanError::RootParameter(word.to_owned())),
         None => Ok(own.followed_by(&theirs)),
     }

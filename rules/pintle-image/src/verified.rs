@@ -6,7 +6,7 @@
 //! definitions written here.
 
 use crate::largest::largest;
-use crate::{Identity, Inputs, PlanError};
+use crate::{Identity, Inputs, PlanError, boot};
 use pintle_boot::cmdline::Cmdline;
 use pintle_disk::gpt::ALIGN;
 use pintle_disk::verity::{self, HashSink, Hasher, Salt, Shape};
@@ -110,13 +110,7 @@ pub(crate) fn disk_size(system: &System, usr: &Usr, start: u64) -> Result<Size, 
 pub(crate) fn cmdline(inputs: &Inputs<'_>, usr: &Usr) -> Result<Cmdline, PlanError> {
     let own =
         format!("root=tmpfs rw usrhash={} mount.usrfstype=erofs mount.usrflags=ro", usr.hashes.root().hex());
-    let own = Cmdline::parse(&own).map_err(PlanError::Parameters)?;
-    let theirs = Cmdline::parse(&inputs.system.kernel.parameters.join(" ")).map_err(PlanError::Parameters)?;
-    let ours = |word: &&str| ["root=", "usrhash=", "mount.usr"].iter().any(|start| word.starts_with(start));
-    match theirs.words().find(ours) {
-        Some(word) => Err(PlanError::RootParameter(word.to_owned())),
-        None => Ok(own.followed_by(&theirs)),
-    }
+    boot::before_theirs(inputs, &own, &["root=", "usrhash=", "mount.usr"])
 }
 
 /// Definitions for systemd-repart (repart.d(5)), which finds those of the image by their type, in order.

@@ -117,15 +117,13 @@ pub fn write(plan: &ImagePlan, sink: &mut dyn Sink) -> Result<Written, WriteErro
 fn check(plan: &ImagePlan) -> Result<(), WriteError> {
     let Content { system, esp, bios, .. } = &plan.content;
     for &PartitionPlan { role, number, size, .. } in &plan.report.partitions {
-        let len = match role {
-            Role::BiosBoot => bios.as_ref().map(|bios| bios.core.len() as u64),
-            Role::Esp => esp.as_ref().map(|(_, options)| options.size),
-            Role::Root | Role::Usr | Role::UsrVerity => match (role, system) {
-                (Role::Root, OnDisk::Root(options)) => options.size,
-                (Role::Usr, OnDisk::Usr(usr)) => Some(usr.size),
-                (Role::UsrVerity, OnDisk::Usr(usr)) => Some(usr.hashes.shape().len()),
-                _ => None,
-            },
+        let len = match (role, system) {
+            (Role::BiosBoot, _) => bios.as_ref().map(|bios| bios.core.len() as u64),
+            (Role::Esp, _) => esp.as_ref().map(|(_, options)| options.size),
+            (Role::Root, OnDisk::Root(options)) => options.size,
+            (Role::Usr, OnDisk::Usr(usr)) => Some(usr.size),
+            (Role::UsrVerity, OnDisk::Usr(usr)) => Some(usr.hashes.shape().len()),
+            (Role::Root, OnDisk::Usr(_)) | (Role::Usr | Role::UsrVerity, OnDisk::Root(_)) => None,
         };
         match len {
             None => return Err(WriteError::NoContent(number)),

@@ -16,7 +16,7 @@ pub use error::ClosureError;
 pub use locate::{Located, locate};
 pub use pintle_closure::ClosureError as BadClosure;
 pub(crate) use secrets::add as add_secrets;
-pub(crate) use supply::{Supplied, claim, compare, supply};
+pub(crate) use supply::{Supplied, claim, compare, supply, tree_of};
 
 use crate::supply::Supply;
 use cache::Caches;

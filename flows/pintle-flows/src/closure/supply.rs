@@ -157,8 +157,8 @@ pub(crate) fn claim(
 fn opened(info: &PathInfo, supply: &Supply<'_>) -> Result<Option<Supplied>, ClosureError> {
     let Some(pack) = supply.store.open_pack(&info.nar_hash, UNPACK_FORMAT)? else { return Ok(None) };
     let Ok(nar) = UnpackedNar::from_bytes(&pack.index) else { return Ok(None) };
-    let (tree, root) = unpacked_tree(info, &nar, pack.source)?;
     if !pack.vouched {
+        let (tree, root) = tree_of(info, Files::Unpacked(&nar, pack.source))?;
         match nar::hash(&tree, &root, supply.store) {
             Ok(hashed) if hashed.digest() == info.nar_hash => {}
             // Damaged: it is unpacked again.
@@ -167,21 +167,37 @@ fn opened(info: &PathInfo, supply: &Supply<'_>) -> Result<Option<Supplied>, Clos
         supply.store.vouch(&info.nar_hash, UNPACK_FORMAT);
     }
     // Another path may have brought it here.
-    let wrong = |source| ClosureError::Unpack { place: "the lock".to_owned(), source };
-    check_content(info, &tree, &root, supply.store).map_err(wrong)?;
+    compare_name(info, Files::Unpacked(&nar, pack.source), "the lock", supply)?;
     Ok(Some(Supplied { info: info.clone(), files: Kept::Pack(nar, pack.source) }))
 }
 
-/// What is in a pack as a tree, and where in it.
-fn unpacked_tree(
+/// The files of a path as a tree, and where in it they are.
+///
+/// # Errors
+/// Where the path is no place in a tree.
+pub(crate) fn tree_of(
     info: &PathInfo,
-    nar: &UnpackedNar,
-    source: SourceId,
-) -> Result<(Tree, TreePath), ClosureError> {
-    let (mut tree, root) = (Tree::new(), info.path.tree_path().map_err(pintle_closure::ClosureError::from)?);
+    files: Files<'_>,
+) -> Result<(Tree, TreePath), pintle_closure::ClosureError> {
+    let (mut tree, root) = (Tree::new(), info.path.tree_path()?);
     let origin = tree.origin(Origin::StorePath(info.path.to_string()));
-    nar.insert(&mut tree, &root, source, origin).map_err(pintle_closure::ClosureError::from)?;
+    files.insert(&mut tree, &root, origin)?;
     Ok((tree, root))
+}
+
+/// Compares what came from `place` with the name, where that is made from the content.
+fn compare_name(
+    info: &PathInfo,
+    files: Files<'_>,
+    place: &str,
+    supply: &Supply<'_>,
+) -> Result<(), ClosureError> {
+    if info.content_address.is_none() {
+        return Ok(());
+    }
+    let (tree, root) = tree_of(info, files)?;
+    check_content(info, &tree, &root, supply.store)
+        .map_err(|source| ClosureError::Unpack { place: place.to_owned(), source })
 }
 
 /// What a path is unpacked from.
@@ -315,8 +331,7 @@ fn into_pack(
     let unpacked = info.unpack(reader, &Limits::default(), &mut pack);
     let nar = unpacked.map_err(|source| kept(wrong(source), info, supply))?.into_inner();
     let pack = pack.writer.finish(nar.to_bytes())?;
-    let (tree, root) = unpacked_tree(info, &nar, pack.source)?;
-    check_content(info, &tree, &root, supply.store).map_err(wrong)?;
+    compare_name(info, Files::Unpacked(&nar, pack.source), place, supply)?;
     Ok(Supplied { info: info.clone(), files: Kept::Pack(nar, pack.source) })
 }
 

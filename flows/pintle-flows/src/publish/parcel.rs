@@ -2,11 +2,11 @@
 
 use super::PushError;
 use crate::build::{self, Event, Request};
-use crate::closure::{Places, Supplied, infos, locate, pin, supply};
+use crate::closure::{Places, Supplied, infos, locate, pin, supply, tree_of};
 use crate::pin::PinError;
 use crate::supply::Supply;
 use pintle_closure::{Stored, complete};
-use pintle_model::{Nix, Origin, Tree, TreePath};
+use pintle_model::{Nix, Tree, TreePath};
 use pintle_nix::{PathInfo, StorePath};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -141,11 +141,7 @@ impl Parcel<'_> {
         match &self.files {
             Files::Tree(files, root) => Ok((Cow::Borrowed(root), Cow::Borrowed(files))),
             Files::Supplied(path) => {
-                let root = self.info.path.tree_path().map_err(pintle_closure::ClosureError::from)?;
-                let mut tree = Tree::new();
-                let origin = tree.origin(Origin::StorePath(self.info.path.to_string()));
-                let inserted = path.files().insert(&mut tree, &root, origin);
-                inserted.map_err(pintle_closure::ClosureError::from)?;
+                let (tree, root) = tree_of(self.info, path.files())?;
                 Ok((Cow::Owned(root), Cow::Owned(tree)))
             }
         }

@@ -3,9 +3,9 @@
 use super::Error;
 use super::chunks::Chunks;
 use super::directory;
-use super::format::SYMLINK_MAX;
 use super::pack::{Packed, PackedFile};
 use super::xattr::{Refused, Shared};
+use crate::common::{bad_target, is_large_device};
 use pintle_model::{Attrs, Blob, Inode, InodeId, Kind, Timestamp, Tree, TreePath, Xattrs};
 
 /// One inode of the file system.
@@ -186,13 +186,9 @@ enum Wrong {
 fn check(inode: &Inode) -> Result<(), Wrong> {
     match &inode.kind {
         Kind::File(blob) if blob.len() > i64::MAX as u64 => Err(Wrong::FileTooLarge(blob.len())),
-        Kind::Symlink(target) if target.is_empty() => Err(Wrong::Symlink("empty")),
-        Kind::Symlink(target) if target.len() > SYMLINK_MAX => Err(Wrong::Symlink("longer than 4095 bytes")),
-        Kind::Symlink(target) if target.contains(&0) => {
-            Err(Wrong::Symlink("not text: it contains a NUL byte"))
-        }
+        Kind::Symlink(target) => bad_target(target).map_or(Ok(()), |wrong| Err(Wrong::Symlink(wrong))),
         Kind::CharDevice { major, minor } | Kind::BlockDevice { major, minor }
-            if *major > 0xFFF || *minor > 0xF_FFFF =>
+            if is_large_device(*major, *minor) =>
         {
             Err(Wrong::Device(*major, *minor))
         }

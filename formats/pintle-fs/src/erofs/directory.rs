@@ -2,11 +2,9 @@
 //! reader can search by halves (`erofs_fs.h`, `struct erofs_dirent`).
 
 use super::format::{BLOCK, BLOCK_BYTES, DIRENT, put16, put64};
-use pintle_model::{InodeId, Kind};
+use crate::common::DIRECTORY;
+use pintle_model::InodeId;
 use std::collections::BTreeMap;
-
-/// The file type of a directory.
-const DIRECTORY: u8 = 2;
 
 /// One name in a directory.
 #[derive(Clone, Copy, Debug)]
@@ -14,19 +12,6 @@ pub(crate) struct Entry<'a> {
     pub(crate) name: &'a [u8],
     pub(crate) nid: u64,
     pub(crate) file_type: u8,
-}
-
-/// `file_type` of an entry.
-pub(crate) fn file_type(kind: &Kind) -> u8 {
-    match kind {
-        Kind::File(_) => 1,
-        Kind::Directory(_) => DIRECTORY,
-        Kind::CharDevice { .. } => 3,
-        Kind::BlockDevice { .. } => 4,
-        Kind::Fifo => 5,
-        Kind::Socket => 6,
-        Kind::Symlink(_) => 7,
-    }
 }
 
 /// How many of the first names share a block, and the bytes they take of it.

@@ -46,8 +46,6 @@ pub(crate) const CHUNKS: u16 = 4;
 
 /// Bytes of a directory entry before its name.
 pub(crate) const DIRENT: usize = 12;
-/// Longest target of a symbolic link that the kernel takes.
-pub(crate) const SYMLINK_MAX: usize = BLOCK - 1;
 /// Block number that stands for a hole.
 pub(crate) const HOLE: u32 = u32::MAX;
 /// Bytes of a compressed extent at most.

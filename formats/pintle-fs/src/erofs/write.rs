@@ -1,7 +1,7 @@
 //! The bytes, in ascending order.
 
 use super::census::{Census, Data, Node};
-use super::directory::{self, Entry, file_type};
+use super::directory::{self, Entry};
 use super::format::{
     BLOCK, BLOCK_BYTES, CHUNKS, COMPRESSED_FULL, FLAT_INLINE, FLAT_PLAIN, INCOMPAT_CHUNKS,
     INCOMPAT_COMPRESSION, INCOMPAT_FRAGMENTS, INCOMPAT_ZERO_PADDING,
@@ -12,6 +12,7 @@ use super::place::{Place, Placement};
 use super::superblock::{Totals, first_block};
 use super::xattr::count_of;
 use super::{Error, Options, index};
+use crate::common::file_type;
 use pintle_model::{Blob, Bytes, Kind, Sink};
 
 /// Bytes of metadata put down at once.

@@ -1,15 +1,16 @@
 //! What the tree holds, before anything has a place: numbers of inodes, sizes in blocks, and every reason to
 //! refuse the tree.
 
-use super::directory::{Directory, Entry, file_type};
+use super::directory::{Directory, Entry};
 use super::dirhash::HashSeed;
 use super::extents::data_runs;
 use super::format::{
-    FAST_SYMLINK_MAX, FILE_MAX, FIRST_INO, LINKS_MAX, LOST_FOUND_BLOCKS, ROOT_INO, SYMLINK_MAX, TIME_MAX,
-    TIME_MIN, XATTR_REFERENCES_MAX,
+    FAST_SYMLINK_MAX, FILE_MAX, FIRST_INO, LINKS_MAX, LOST_FOUND_BLOCKS, ROOT_INO, TIME_MAX, TIME_MIN,
+    XATTR_REFERENCES_MAX,
 };
 use super::xattr::{Attributes, Refused};
 use super::{Error, Options};
+use crate::common::{bad_target, file_type, is_large_device};
 use pintle_model::{Attrs, Inode, InodeId, Kind, Tree, TreePath, Xattrs};
 use std::collections::BTreeMap;
 
@@ -230,13 +231,9 @@ fn check(inode: &Inode, links: u32) -> Result<(), Wrong> {
         Kind::Directory(_) => Ok(()),
         _ if links > LINKS_MAX => Err(Wrong::Links(links)),
         Kind::File(blob) if blob.len() > FILE_MAX => Err(Wrong::FileTooLarge(blob.len())),
-        Kind::Symlink(target) if target.is_empty() => Err(Wrong::Symlink("empty")),
-        Kind::Symlink(target) if target.len() > SYMLINK_MAX => Err(Wrong::Symlink("longer than 4095 bytes")),
-        Kind::Symlink(target) if target.contains(&0) => {
-            Err(Wrong::Symlink("not text: it contains a NUL byte"))
-        }
+        Kind::Symlink(target) => bad_target(target).map_or(Ok(()), |wrong| Err(Wrong::Symlink(wrong))),
         Kind::CharDevice { major, minor } | Kind::BlockDevice { major, minor }
-            if *major > 0xFFF || *minor > 0xF_FFFF =>
+            if is_large_device(*major, *minor) =>
         {
             Err(Wrong::Device(*major, *minor))
         }

@@ -5,14 +5,12 @@ use super::checksum::Seed;
 use super::dirhash::HashSeed;
 use super::format::{BLOCK, Block, DIR_TAIL, DIR_TAIL_TYPE, put16, put32};
 use super::htree::Index;
-use pintle_model::Kind;
+use crate::common::DIRECTORY;
 
 /// Bytes for entries in a block.
 pub(crate) const ROOM: usize = BLOCK - DIR_TAIL;
 /// `.` and `..`, at the start of every directory.
 const DOTS: usize = 24;
-/// The file type of a directory.
-const DIRECTORY: u8 = 2;
 
 /// One name in a directory.
 #[derive(Clone, Copy, Debug)]
@@ -20,19 +18,6 @@ pub(crate) struct Entry<'a> {
     pub(crate) name: &'a [u8],
     pub(crate) ino: u32,
     pub(crate) file_type: u8,
-}
-
-/// `file_type` of an entry.
-pub(crate) fn file_type(kind: &Kind) -> u8 {
-    match kind {
-        Kind::File(_) => 1,
-        Kind::Directory(_) => DIRECTORY,
-        Kind::CharDevice { .. } => 3,
-        Kind::BlockDevice { .. } => 4,
-        Kind::Fifo => 5,
-        Kind::Socket => 6,
-        Kind::Symlink(_) => 7,
-    }
 }
 
 /// Bytes of an entry with a name of `name` bytes.

@@ -42,8 +42,6 @@ pub(crate) const FIRST_INO: u32 = 11;
 pub(crate) const FILE_MAX: u64 = (u32::MAX as u64) * BLOCK_BYTES;
 /// Largest link count (`EXT4_LINK_MAX`); a directory beyond it says 1 (`dir_nlink`).
 pub(crate) const LINKS_MAX: u32 = 65_000;
-/// Longest target of a symbolic link: one block with its NUL.
-pub(crate) const SYMLINK_MAX: usize = BLOCK - 1;
 /// Longest target kept inside the inode.
 pub(crate) const FAST_SYMLINK_MAX: usize = 59;
 /// Length of `lost+found` as `mke2fs` makes it, so that `fsck` finds room without allocating.

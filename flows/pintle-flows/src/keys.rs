@@ -1,10 +1,12 @@
 //! Keys for Secure Boot, PCR policies and updates; and the lists that enrol them in firmware.
 
+use pintle_boot::measure::{PolicyKey, PolicyKeyError};
 use pintle_boot::secureboot::{SignatureList, Update, UpdateError, Variable};
 use pintle_boot::sign::{
     GenerateError, KeyError, Random, SignError, Signer, Subject, certificate_der, signing_key, signing_pair,
     update_key,
 };
+pub use pintle_image::Signing;
 use pintle_model::Digest;
 use pintle_world::private_folder::{self, PrivateFolderError};
 use serde::Serialize;
@@ -51,6 +53,9 @@ pub enum KeysError {
     /// A pair that does not work.
     #[error("the key or the certificate of {0} cannot be used")]
     Pair(&'static str, #[source] KeyError),
+    /// The key of PCR policies.
+    #[error("the key of PCR policies cannot be used")]
+    Policy(#[source] PolicyKeyError),
     /// A certificate of others.
     #[error("the certificate in {0} cannot be used")]
     Also(String, #[source] KeyError),
@@ -117,6 +122,28 @@ impl Owners {
 
 /// Owners of entries are made below this, from the certificate of PK.
 const NAMESPACE: Uuid = uuid::uuid!("0d7f5c0e-42c8-5c55-a3a9-4f4be3c3b6f5");
+
+/// The keys of a boot chain from a folder, as text.
+#[derive(Debug)]
+pub struct ChainKeys<'a> {
+    /// Key and certificate of db.
+    pub db: (&'a str, &'a str),
+    /// The key of PCR policies.
+    pub pcr: Option<&'a str>,
+    /// Signed updates of firmware variables, by file name.
+    pub enrolment: Vec<(String, Vec<u8>)>,
+}
+
+/// What a build signs with.
+///
+/// # Errors
+/// [`KeysError::Pair`], [`KeysError::Policy`].
+pub fn signing(keys: ChainKeys<'_>) -> Result<Signing, KeysError> {
+    let (key, certificate) = keys.db;
+    let images = Signer::new(key, certificate).map_err(|error| KeysError::Pair(PAIRS[2], error))?;
+    let policies = keys.pcr.map(PolicyKey::new).transpose().map_err(KeysError::Policy)?;
+    Ok(Signing { images, policies, enrolment: keys.enrolment })
+}
 
 /// Makes all keys, and what enrols them; the folder appears when it is whole.
 ///

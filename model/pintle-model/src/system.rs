@@ -203,6 +203,12 @@ pub struct Image {
     /// Boot by UEFI (systemd-boot, UKI).
     #[serde(default = "yes")]
     pub uefi: bool,
+    /// Bring what talks to a TPM, in layout [`Layout::Verified`].
+    #[serde(default = "yes")]
+    pub tpm: bool,
+    /// Signatures of what UEFI firmware starts.
+    #[serde(default, skip_serializing_if = "SecureBoot::is_off")]
+    pub secure_boot: SecureBoot,
     /// Software bills of materials to write beside the image.
     #[serde(default = "default_sbom")]
     pub sbom: Vec<SbomFormat>,
@@ -212,6 +218,42 @@ pub struct Image {
     /// Timestamp of everything Pintle makes itself, seconds since 1970. None: the newest snapshot time of the lock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<i64>,
+}
+
+/// Who signs what UEFI firmware starts, and how machines come to know it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub struct SecureBoot {
+    /// Folder with the keys, beside the definition; none: nothing is signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<String>,
+    /// What a machine in setup mode does with them.
+    #[serde(default)]
+    pub enrol: Enrol,
+}
+
+impl SecureBoot {
+    /// Nothing is signed.
+    #[must_use]
+    pub fn is_off(&self) -> bool {
+        self.keys.is_none()
+    }
+}
+
+/// When systemd-boot enrols the keys of the image in firmware that is in setup mode (loader.conf(5),
+/// `secure-boot-enroll`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum Enrol {
+    /// Never: the image does not even bring them.
+    Off,
+    /// When somebody chooses it in the menu.
+    Manual,
+    /// At the first start of a virtual machine; elsewhere as [`Enrol::Manual`].
+    #[default]
+    IfSafe,
+    /// At the first start.
+    Force,
 }
 
 /// Kinds of software bills of materials.
@@ -260,6 +302,8 @@ impl Default for Image {
             esp_size: None,
             bios: true,
             uefi: true,
+            tpm: true,
+            secure_boot: SecureBoot::default(),
             sbom: default_sbom(),
             report: true,
             epoch: None,

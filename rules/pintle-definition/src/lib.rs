@@ -56,4 +56,4 @@ pub use files::{FileKind, Files, FilesError, MemoryFiles};
 pub use problem::{Diagnostic, Location, Note, NoteKind, Paint, Problems};
 pub use reference::{ModuleReference, OptionReference, Reference, reference};
 pub use slim::slim_rules;
-pub use starter::starter;
+pub use starter::{STARTER_KEYS, starter};

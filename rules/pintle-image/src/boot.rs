@@ -2,12 +2,13 @@
 
 use crate::additions::Additions;
 use crate::input::{BootFiles, EfiFiles, GrubFiles, KernelFiles};
+use crate::sign::{self, Measured};
 use crate::{Identity, Inputs, PlanError};
 use pintle_boot::cmdline::Cmdline;
 use pintle_boot::grub::config::{MODULES, Menu, MenuEntry};
 use pintle_boot::grub::{CoreSpec, Embedded, GrubError, core_image, embed};
 use pintle_boot::loader::{BootName, EspFiles, LoaderConf, esp_tree};
-use pintle_boot::uki::{HEAD_LEN, LinuxHeader, Sections, assemble};
+use pintle_boot::uki::{HEAD_LEN, LinuxHeader, Sections};
 use pintle_model::{Arch, Blob, Kernel, Kind, Timestamp, Tree, TreePath};
 use uuid::Uuid;
 
@@ -59,8 +60,15 @@ pub(crate) fn check_kernel(inputs: &Inputs<'_>, kernel: &KernelFiles) -> Result<
 /// What the firmware's choice adds to a plan.
 pub(crate) struct Efi {
     pub(crate) tree: Tree,
-    /// Path and length of each unified kernel image, in the order of the kernels.
-    pub(crate) ukis: Vec<(TreePath, u64)>,
+    /// Each unified kernel image, in the order of the kernels.
+    pub(crate) ukis: Vec<Uki>,
+}
+
+/// A unified kernel image on the partition.
+pub(crate) struct Uki {
+    pub(crate) path: TreePath,
+    pub(crate) len: u64,
+    pub(crate) measured: Option<Measured>,
 }
 
 /// Seconds the menus wait: where there is a choice, a person must be able to make it.
@@ -80,7 +88,7 @@ pub(crate) fn efi(
     let stub = files.stub.read(inputs.contents, STUB_MAX);
     let stub = stub.map_err(|source| PlanError::Read { what: "systemd's EFI stub", source })?;
     let several = boot.kernels.len() > 1;
-    let mut images = Vec::new();
+    let (mut images, mut measured) = (Vec::new(), Vec::new());
     for kernel in &boot.kernels {
         let stem = match &kernel.variant {
             Some(variant) if variant.name.is_empty() => title.clone(),
@@ -100,7 +108,9 @@ pub(crate) fn efi(
             linux: &kernel.image,
             initrd: kernel.initrd.as_ref(),
         };
-        images.push((name, assemble(&stub, &sections, inputs.contents).map_err(PlanError::Uki)?));
+        let made = sign::uki(inputs, &stub, &sections)?;
+        images.push((name, made.image));
+        measured.push(made.measured);
     }
     // A pattern, so that the same kernel of the next version is the default as well.
     let default = system.kernel.default.as_ref().filter(|_| several);
@@ -108,17 +118,23 @@ pub(crate) fn efi(
     // Its own specialisations have longer names, and would come before it.
     let itself = boot.kernels.first().is_some_and(|kernel| kernel.variant.is_some());
     let default = if itself && several { images.first().map(|(name, _)| name.to_string()) } else { default };
-    let conf =
-        LoaderConf { default, timeout: timeout(&system.kernel, boot.kernels.len()), ..LoaderConf::default() };
+    let (enrolment, enrol) = sign::enrolment(inputs);
+    let timeout = timeout(&system.kernel, boot.kernels.len());
+    let conf = LoaderConf { default, timeout, enrolment, ..LoaderConf::default() };
     let tree = esp_tree(&EspFiles {
         arch: system.arch,
-        systemd_boot: &files.systemd_boot,
+        systemd_boot: &sign::signed(inputs, "systemd-boot", &files.systemd_boot)?,
         images: &images,
         conf: &conf,
+        enrol,
         time: Timestamp::from_secs(inputs.epoch),
     });
-    let uki = |(name, image): &(BootName, Blob)| (pintle_boot::loader::uki_path(name), image.len());
-    Ok(Efi { tree: tree.map_err(PlanError::Esp)?, ukis: images.iter().map(uki).collect() })
+    let uki = |((name, image), measured): (&(BootName, Blob), _)| Uki {
+        path: pintle_boot::loader::uki_path(name),
+        len: image.len(),
+        measured,
+    };
+    Ok(Efi { tree: tree.map_err(PlanError::Esp)?, ukis: images.iter().zip(measured).map(uki).collect() })
 }
 
 fn os_release(inputs: &Inputs<'_>, kernel: &KernelFiles) -> Result<Vec<u8>, PlanError> {

@@ -2,6 +2,8 @@ use pintle_boot::cmdline::CmdlineError;
 use pintle_boot::grub::GrubError;
 use pintle_boot::grub::config::MenuError;
 use pintle_boot::loader::{BadBootName, EspError};
+use pintle_boot::measure::{MeasureError, PolicyKeyError};
+use pintle_boot::sign::SignError;
 use pintle_boot::uki::{LinuxHeaderError, UkiError};
 use pintle_disk::gpt::PlaceError;
 use pintle_fs::{erofs, ext4, vfat};
@@ -71,6 +73,21 @@ pub enum PlanError {
     /// No unified kernel image.
     #[error("the unified kernel image cannot be made")]
     Uki(#[source] UkiError),
+    /// What it will be measured as cannot be said.
+    #[error("what a TPM will hold of the unified kernel image cannot be known")]
+    Measure(#[source] MeasureError),
+    /// No signature about it.
+    #[error("the key of PCR policies (`pcr.key`) cannot be used")]
+    Policy(#[source] PolicyKeyError),
+    /// No signature for firmware.
+    #[error("{what} cannot be signed")]
+    Sign {
+        /// What of the boot chain.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: SignError,
+    },
     /// No GRUB.
     #[error("GRUB's core image cannot be made")]
     Grub(#[source] GrubError),

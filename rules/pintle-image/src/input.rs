@@ -1,3 +1,4 @@
+use crate::sign::Signing;
 use pintle_boot::grub::Files;
 use pintle_model::{Blob, Contents, Lock, System, Tree, TreePath};
 
@@ -13,6 +14,8 @@ pub struct Inputs<'a> {
     pub usr: Option<Tree>,
     /// What boots it; none for a disk without kernel.
     pub boot: Option<BootFiles<'a>>,
+    /// Keys of the boot chain; none: nothing is signed.
+    pub signing: Option<&'a Signing>,
     /// Who sees to it that root is found, mounted and grown.
     pub mounting: Mounting,
     /// Time of everything made here, seconds since 1970.

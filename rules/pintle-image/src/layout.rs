@@ -127,6 +127,7 @@ pub(crate) fn layout(
         kernel: kernels.first().map(|first| first.release.clone()),
         kernels,
         uki,
+        signed_by: parts.signed_by,
         boot_packages: boot_packages.map(|package| (package.name.clone(), package.version.clone())).collect(),
     };
     let content = Content { root: inputs.root, system: system_fs, esp, bios: parts.bios };

@@ -22,6 +22,7 @@ mod layout;
 mod lint;
 mod plan;
 pub mod platform;
+mod sign;
 mod verified;
 mod write;
 
@@ -31,5 +32,6 @@ pub use identity::Identity;
 pub use input::{BootFiles, EfiFiles, GrubFiles, Inputs, KernelFiles, Mounting, Variant};
 pub use lint::{Finding, Severity, lint};
 pub use plan::{BootEntry, Content, ImagePlan, OnDisk, PartitionPlan, Report, Role, plan};
+pub use sign::{Measured, Signing};
 pub use verified::{Usr, var_label};
 pub use write::{WriteError, Written, table, write};

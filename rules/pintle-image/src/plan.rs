@@ -1,5 +1,6 @@
 use crate::additions::Additions;
 use crate::boot::{self, Efi};
+use crate::sign::{self, Measured};
 use crate::verified::{self, Usr};
 use crate::{Identity, Inputs, Mounting, PlanError};
 use crate::{kernels, layout};
@@ -7,7 +8,7 @@ use pintle_boot::cmdline::Cmdline;
 use pintle_boot::grub::Embedded;
 use pintle_disk::gpt::ALIGN;
 use pintle_fs::{ext4, vfat};
-use pintle_model::{Arch, Layout, Tree, TreePath};
+use pintle_model::{Arch, Digest, Layout, Tree, TreePath};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -60,6 +61,9 @@ pub struct BootEntry {
     pub uki: Option<String>,
     /// Its bytes.
     pub uki_size: Option<u64>,
+    /// What a TPM is expected to hold when it runs; none where nobody may ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Measured>,
 }
 
 /// The plan as a report: what `NAME.json` beside an image says.
@@ -91,6 +95,9 @@ pub struct Report {
     pub kernels: Vec<BootEntry>,
     /// Unified kernel image of that kernel on the EFI system partition, with its length.
     pub uki: Option<(String, u64)>,
+    /// SHA-256 of the certificate that what UEFI firmware starts is signed with; none where it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<Digest>,
     /// Versions of the packages that only the boot chain is made from.
     pub boot_packages: BTreeMap<String, String>,
 }
@@ -199,6 +206,8 @@ pub fn plan(mut inputs: Inputs<'_>) -> Result<ImagePlan, Vec<PlanError>> {
     if inputs.mounting == Mounting::Planned && usr.is_none() {
         keep(Additions::to(&mut inputs.root, inputs.epoch).mounts(root_partition), &mut errors);
     }
+    let signed_by = esp.is_some().then(|| sign::signer(&inputs)).transpose();
+    let signed_by = keep(signed_by, &mut errors).flatten().flatten();
     let first = boot.as_ref().and_then(|boot| boot.kernels.first());
     let cmdline = first.map_or(Ok(cmdline.clone()), |kernel| boot::cmdline_of(kernel, &cmdline));
     let cmdline = keep(cmdline, &mut errors).unwrap_or_default();
@@ -206,7 +215,7 @@ pub fn plan(mut inputs: Inputs<'_>) -> Result<ImagePlan, Vec<PlanError>> {
         return Err(errors);
     }
     let releases = boot.into_iter().flat_map(|boot| boot.kernels).map(|kernel| kernel.release).collect();
-    let parts = Parts { releases, cmdline, cmdline_max, bios, esp, usr };
+    let parts = Parts { releases, cmdline, cmdline_max, bios, esp, signed_by, usr };
     layout::layout(inputs, &identity, parts).map_err(|error| vec![error])
 }
 
@@ -226,16 +235,18 @@ pub(crate) struct Parts {
     pub(crate) cmdline_max: u32,
     pub(crate) bios: Option<Embedded>,
     pub(crate) esp: Option<Efi>,
+    pub(crate) signed_by: Option<Digest>,
     pub(crate) usr: Option<Usr>,
 }
 
 impl Parts {
     pub(crate) fn entries(&self) -> Vec<BootEntry> {
         let ukis = self.esp.iter().flat_map(|esp| &esp.ukis).map(Some).chain(std::iter::repeat(None));
-        let entry = |(release, uki): (&String, Option<&(TreePath, u64)>)| BootEntry {
+        let entry = |(release, uki): (&String, Option<&boot::Uki>)| BootEntry {
             release: release.clone(),
-            uki: uki.map(|(path, _)| path.to_string()),
-            uki_size: uki.map(|(_, len)| *len),
+            uki: uki.map(|uki| uki.path.to_string()),
+            uki_size: uki.map(|uki| uki.len),
+            measured: uki.and_then(|uki| uki.measured.clone()),
         };
         self.releases.iter().zip(ukis).map(entry).collect()
     }

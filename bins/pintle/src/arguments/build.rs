@@ -28,6 +28,13 @@ pub(crate) struct Build {
     /// Give disks that are written as they are (raw, VHD) no SHA-256: hashing takes longer than writing them
     #[arg(long)]
     pub(crate) no_checksum: bool,
+    /// Folder with the keys that sign what UEFI firmware starts (`pintle keys new`); overrides
+    /// `image.secure-boot.keys`
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keys: Option<PathBuf>,
+    /// Sign nothing, whatever the definition says
+    #[arg(long, conflicts_with = "keys")]
+    pub(crate) unsigned: bool,
     /// Fail if pintle.lock is missing or does not answer the definition
     #[arg(long)]
     pub(crate) locked: bool,

@@ -8,6 +8,17 @@ use std::path::PathBuf;
 pub(crate) struct New {
     /// Name of the system, and of the folder to make
     pub(crate) name: String,
+    /// Layout of its disk
+    #[arg(long, value_enum, default_value = "verified")]
+    pub(crate) layout: StarterLayout,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StarterLayout {
+    /// Read-only /usr that the kernel checks, signed with keys that are made too
+    Verified,
+    /// One writable disk
+    Plain,
 }
 
 #[derive(Debug, Args)]

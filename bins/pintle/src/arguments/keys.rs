@@ -12,6 +12,9 @@ pub(crate) enum Keys {
     Enrol(KeysEnrol),
 }
 
+/// Ten years.
+pub(crate) const DAYS: u32 = 3652;
+
 #[derive(Debug, Args)]
 pub(crate) struct KeysNew {
     /// Folder to make; only its owner may enter it
@@ -20,7 +23,7 @@ pub(crate) struct KeysNew {
     #[arg(long, default_value = "Pintle")]
     pub(crate) name: String,
     /// How many days the certificates are valid; firmware does not look at it
-    #[arg(long, default_value_t = 3652)]
+    #[arg(long, default_value_t = DAYS)]
     pub(crate) days: u32,
     /// Certificate of others (PEM or DER) whose signatures are to count too, as of option ROMs; may be repeated
     #[arg(long, value_name = "FILE")]

@@ -12,8 +12,8 @@ mod verity;
 
 pub(crate) use build::{Build, BuilderPlace, Sbom, SizeOf};
 pub(crate) use closure::{Cache, CacheCompression, CachePush, Choice, Closure, EntryType, InstallBootspec};
-pub(crate) use definition::{DefinitionOnly, Explain, New, Options, ReferenceFormat};
-pub(crate) use keys::{Keys, KeysEnrol, KeysNew};
+pub(crate) use definition::{DefinitionOnly, Explain, New, Options, ReferenceFormat, StarterLayout};
+pub(crate) use keys::{DAYS, Keys, KeysEnrol, KeysNew};
 pub(crate) use lock::{Changelogs, Diff, Lock, Update, Vendor, Why};
 pub(crate) use mkfs::{FileSystem, Mkfs};
 pub(crate) use recipe::{Recipe, RecipeCoverage, RecipeList, RecipeRecord, RecipeShow};

@@ -70,6 +70,19 @@ pub(crate) struct Run {
     /// Firmware that starts the machine
     #[arg(long, value_enum, default_value = "uefi")]
     pub(crate) firmware: Firmware,
+    /// Check what is started (UEFI Secure Boot): the keys of the image are enrolled at the first start, and count from the
+    /// second on
+    #[arg(long)]
+    pub(crate) secure_boot: bool,
+    /// Give the machine a TPM 2.0 (swtpm)
+    #[arg(long)]
+    pub(crate) tpm: bool,
+    /// Folder that keeps the variables of UEFI firmware and the state of the TPM from one run to the next
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// Let the machine restart itself, instead of ending it there
+    #[arg(long)]
+    pub(crate) restarts: bool,
     /// Memory
     #[arg(long, short, default_value = "1G")]
     pub(crate) memory: Size,

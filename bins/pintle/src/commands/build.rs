@@ -21,6 +21,7 @@ pub(crate) fn run(arguments: &Build, reporter: &Reporter) -> Outcome {
         None => read(&arguments.definition, reporter)?,
     };
     let outside = Outside::of(reporter, arguments.offline, arguments.vendor.as_deref())?;
+    let signing = super::signing::of_build(arguments, &definition, reporter)?;
     let sbom: Vec<SbomFormat> = arguments.sbom.iter().filter_map(|sbom| sbom_format(*sbom)).collect();
     let request = Request {
         definition: &definition,
@@ -29,6 +30,7 @@ pub(crate) fn run(arguments: &Build, reporter: &Reporter) -> Outcome {
         output: &arguments.output,
         shown: &arguments.output,
         formats: &arguments.format,
+        signing: signing.as_ref(),
         reports: Reports {
             sbom: (!arguments.sbom.is_empty()).then_some(&sbom),
             no_page: arguments.no_report,

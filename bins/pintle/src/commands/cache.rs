@@ -66,6 +66,7 @@ fn definition(
         output: &definition.folder,
         shown: &definition.folder,
         formats: &[],
+        signing: None,
         reports: Reports::default(),
         checksum: false,
     };

@@ -49,6 +49,10 @@ fn explain_remote(error: RemoteError) -> Failure {
         RemoteError::Build(error) => return explain(error),
         RemoteError::Output(error) => return explain(error.into()),
         RemoteError::BootFiles | RemoteError::Secrets => return Failure::new(FailureKind::Usage, error),
+        RemoteError::Keys => {
+            let hint = "build it here (--builder here), or there without signatures (--unsigned)";
+            return Failure::new(FailureKind::Usage, error).hint(hint);
+        }
         RemoteError::Format | RemoteError::Closure => {
             let hint = "ask for `tar`, which holds all of it, or build it here: --builder here";
             return Failure::new(FailureKind::Usage, error).hint(hint);

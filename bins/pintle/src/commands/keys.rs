@@ -2,7 +2,7 @@ use super::secret_file::read_secret;
 use crate::Outcome;
 use crate::arguments::{Keys, KeysEnrol, KeysNew};
 use crate::report::{Failure, FailureKind, Reporter};
-use pintle_flows::keys::{ENROL, KeysError, MadeKeys, NewKeys, Owners, PAIRS, enrol, new};
+use pintle_flows::keys::{KeysError, MadeKeys, NewKeys, Owners, PAIRS, enrol, new};
 use pintle_world::clock::now;
 use pintle_world::private_folder::PrivateFolderError;
 use pintle_world::random::Random;
@@ -19,21 +19,26 @@ pub(crate) fn run(command: &Keys, reporter: &Reporter) -> Outcome {
 
 fn make(arguments: &KeysNew, reporter: &Reporter) -> Outcome {
     let also = read_all(&arguments.also)?;
-    let mut random = Random::open().map_err(|error| Failure::new(FailureKind::Failed, error))?;
-    let request = NewKeys {
-        folder: &arguments.folder,
-        name: &arguments.name,
-        now: now(),
-        days: arguments.days,
-        also: &also,
-    };
-    let made = new(&request, &mut |bytes| random.fill(bytes)).map_err(explain)?;
+    let made = make_keys(&arguments.folder, &arguments.name, arguments.days, &also)?;
     let next = format!(
-        "next: copy {} to loader/keys/auto of the EFI system partition; keep the keys where nobody else can read them",
-        made.folder.join(ENROL).display()
+        "next: pintle build --keys {0}, or image.secure-boot.keys = \"{0}\" in the definition; keep the folder where nobody \
+         else can read it",
+        made.folder.display()
     );
     tell(&made, &next, reporter);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Makes all keys in a new folder; `name` begins the names in the certificates.
+pub(super) fn make_keys(
+    folder: &Path,
+    name: &str,
+    days: u32,
+    also: &[(String, Vec<u8>)],
+) -> Result<MadeKeys, Failure> {
+    let mut random = Random::open().map_err(|error| Failure::new(FailureKind::Failed, error))?;
+    let request = NewKeys { folder, name, now: now(), days, also };
+    new(&request, &mut |bytes| random.fill(bytes)).map_err(explain)
 }
 
 fn again(arguments: &KeysEnrol, reporter: &Reporter) -> Outcome {

@@ -19,6 +19,7 @@ pub(crate) mod recipe;
 pub(crate) mod run;
 pub(crate) mod secret_file;
 pub(crate) mod show;
+pub(crate) mod signing;
 pub(crate) mod size;
 pub(crate) mod ssh;
 pub(crate) mod update;

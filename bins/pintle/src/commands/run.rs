@@ -27,6 +27,9 @@ pub(crate) fn run(arguments: &Run, reporter: &Reporter) -> Outcome {
             Failure::new(FailureKind::Usage, message).hint("pintle run --console show --plot FILE.svg")
         );
     }
+    if arguments.secure_boot {
+        check_signed(arguments, &image, direct.is_some())?;
+    }
     let request = Request { direct, ..request(arguments, image, scratch.path().to_owned()) };
     let mut tell = |event: Event| tell(&event, reporter);
     let ran = pintle_flows::run::run(&request, &mut tell, &interrupted()).map_err(failed)?;
@@ -52,6 +55,10 @@ fn request(arguments: &Run, image: PathBuf, scratch: PathBuf) -> Request {
             arguments::Firmware::Uefi => Firmware::Uefi,
             arguments::Firmware::Bios => Firmware::Bios,
         },
+        secure_boot: arguments.secure_boot,
+        tpm: arguments.tpm,
+        state: arguments.state.clone(),
+        restarts: arguments.restarts,
         bus: match arguments.disk {
             arguments::Disk::Virtio => DiskBus::Virtio,
             arguments::Disk::Scsi => DiskBus::Scsi,
@@ -90,6 +97,23 @@ fn newest_image(folder: &Path) -> Result<PathBuf, Failure> {
         Failure::new(FailureKind::Usage, format!("no image given, and none found in {}/", folder.display()))
             .hint("pintle build, or name an image: pintle run PATH")
     })
+}
+
+/// Refuses what would start without anything being checked, or not at all, as far as it is known.
+fn check_signed(arguments: &Run, image: &Path, direct: bool) -> Result<(), Failure> {
+    if direct || matches!(arguments.firmware, arguments::Firmware::Bios) {
+        let message = "Secure Boot is of UEFI firmware, and this machine starts without it";
+        return Err(Failure::new(FailureKind::Usage, message).hint("--firmware uefi, and an image"));
+    }
+    let manifest = pintle_world::files::read(&image.with_extension("json")).ok().flatten();
+    let manifest = manifest.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
+    let Some(disk) = manifest.as_ref().and_then(|manifest| manifest.get("disk")) else { return Ok(()) };
+    if disk.is_null() || disk.get("signed_by").is_some() {
+        return Ok(());
+    }
+    let message = format!("{} is not signed: there is nothing that Secure Boot could check", image.display());
+    Err(Failure::new(FailureKind::Refused, message)
+        .hint("pintle keys new keys, and build it with them: pintle build --keys keys"))
 }
 
 fn scratch_folder() -> Result<tempfile::TempDir, Failure> {
@@ -134,6 +158,7 @@ fn report(ran: &Ran, reporter: &Reporter) {
 /// Adds what to do next.
 fn explain(error: RunError) -> Failure {
     let hints: &[&str] = match &error {
+        RunError::Qemu(QemuError::Missing { program }) if program == "swtpm" => &["apt install swtpm"],
         RunError::Qemu(QemuError::Missing { .. }) => &["apt install qemu-system-x86 qemu-utils ovmf"],
         RunError::Qemu(QemuError::TooOld { .. }) => {
             &["apt install -t bookworm-backports qemu-system-x86 qemu-utils ovmf"]

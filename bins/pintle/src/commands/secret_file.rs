@@ -36,14 +36,19 @@ pub(crate) fn read_signer(
         Failure::new(FailureKind::BadInput, message)
     };
     let signer = Signer::new(&read_secret(key)?, &text).map_err(bad)?;
+    warn_of_validity(&signer, certificate, reporter);
+    Ok(Some(signer))
+}
+
+/// Says so where a certificate, read from `path`, is not valid now.
+pub(crate) fn warn_of_validity(signer: &Signer, path: &Path, reporter: &Reporter) {
     let (from, until) = signer.validity();
     if !(from..=until).contains(&now()) {
         reporter.say(&format!(
             "warning: {} is valid from {} until {}: firmware does not look at that, other checkers do",
-            certificate.display(),
+            path.display(),
             rfc3339(from),
             rfc3339(until)
         ));
     }
-    Ok(Some(signer))
 }

@@ -37,6 +37,7 @@ fn of_definition(arguments: &SizeOf, reporter: &Reporter) -> Result<SizeReport, 
         output: &definition.folder,
         shown: &definition.folder,
         formats: &[],
+        signing: None,
         reports: Reports::default(),
         checksum: false,
     };

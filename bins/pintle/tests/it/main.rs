@@ -30,6 +30,7 @@ mod reports;
 mod reproducible;
 mod servers_boot;
 mod services;
+mod signed;
 mod slim;
 mod sshd;
 mod torture;

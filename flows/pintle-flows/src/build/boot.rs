@@ -140,6 +140,7 @@ fn found(
                     var_label: pintle_image::var_label(system),
                     remove: stateless.remove.clone(),
                     root: stateless.root.clone(),
+                    tpm: system.image.tpm,
                 },
             },
             modules: system.kernel.initrd_modules.clone(),

@@ -27,7 +27,9 @@ use crate::unpack::Unpacked;
 use boot::Loaders;
 use outputs::Wanted;
 use pintle_assemble::{AssembleError, AssembleErrors};
-use pintle_image::{ContainerError, Finding, GrubFiles, ImagePlan, Inputs, PlanError, Severity, plan};
+use pintle_image::{
+    ContainerError, Finding, GrubFiles, ImagePlan, Inputs, PlanError, Severity, Signing, plan,
+};
 use pintle_model::{Lock, OutputFormat, Timestamp, Tree};
 use pintle_package::oci;
 use pintle_report::SizeReport;
@@ -54,6 +56,8 @@ pub struct Request<'a> {
     pub shown: &'a Path,
     /// Formats; empty: the definition's.
     pub formats: &'a [OutputFormat],
+    /// Keys of the boot chain; none: nothing is signed, whatever the definition says.
+    pub signing: Option<&'a Signing>,
     /// What is written beside the image.
     pub reports: Reports<'a>,
     /// False: disks that are written as they are (raw, VHD) get no digest, which takes longer than writing them.
@@ -359,6 +363,7 @@ fn planned(
         root: tree,
         usr,
         boot,
+        signing: request.signing,
         mounting,
         epoch,
         modules,

@@ -268,8 +268,12 @@ fn loaders(
 
 /// `loader.conf`; and what says which kind of entries there are, where nothing does.
 fn conf(request: &InstallRequest<'_>, default: &str, esp: &dyn Esp) -> Result<Vec<WantedFile>, InstallError> {
-    let conf =
-        LoaderConf { timeout: request.timeout, default: Some(default.to_owned()), editor: request.editor };
+    let conf = LoaderConf {
+        timeout: request.timeout,
+        default: Some(default.to_owned()),
+        editor: request.editor,
+        enrolment: None,
+    };
     let text = conf.render().map_err(InstallError::Conf)?;
     let file = |path: &str, bytes: Vec<u8>| WantedFile {
         path: path.to_owned(),

@@ -32,6 +32,9 @@ pub enum RemoteError {
          build here"
     )]
     Secrets,
+    /// Keys that only this machine has.
+    #[error("the image is to be signed, and keys do not leave this machine")]
+    Keys,
     /// This program's own file.
     #[error("cannot read this program itself, {path}")]
     Program {

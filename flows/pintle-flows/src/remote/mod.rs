@@ -89,6 +89,9 @@ pub fn build(
     let mut steps = Steps { since: supply.clock.elapsed(), done: Vec::new() };
     let definition = request.definition;
     refuse_folders(request)?;
+    if request.signing.is_some() {
+        return Err(RemoteError::Keys);
+    }
     match &definition.system().source.nix {
         Some(nix) if nix.caches.is_empty() => return Err(RemoteError::Closure),
         Some(nix) if !nix.boot_files.is_empty() => return Err(RemoteError::BootFiles),

@@ -191,6 +191,8 @@ fn work<W: Write + Send>(
         output: out,
         shown: Path::new(&order.shown),
         formats: &order.formats,
+        // Keys do not travel: who wants signatures builds at home.
+        signing: None,
         reports: Reports { sbom: order.sbom.as_deref(), no_page: order.no_page },
         checksum: order.checksum,
     };

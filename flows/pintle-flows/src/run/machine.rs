@@ -50,6 +50,17 @@ pub enum Console {
     Terminal,
 }
 
+/// Firmware of a UEFI machine.
+#[derive(Clone, Debug)]
+pub struct Uefi {
+    /// Its code, which is only read.
+    pub code: PathBuf,
+    /// Its variables.
+    pub variables: PathBuf,
+    /// Only firmware itself can write the variables, as Secure Boot needs it.
+    pub guarded: bool,
+}
+
 /// A virtual machine, complete: nothing about it is left to decide.
 #[derive(Clone, Debug)]
 pub struct Machine {
@@ -67,8 +78,12 @@ pub struct Machine {
     pub drives: Vec<(PathBuf, &'static str)>,
     /// Writes.
     pub writes: Writes,
-    /// UEFI: code (read-only) and a scratch copy of the variables; BIOS: none.
-    pub uefi: Option<(PathBuf, PathBuf)>,
+    /// UEFI; none: BIOS.
+    pub uefi: Option<Uefi>,
+    /// Socket of a TPM.
+    pub tpm: Option<PathBuf>,
+    /// False: where the guest restarts, it ends.
+    pub restarts: bool,
     /// A kernel to be started by itself.
     pub direct: Option<Direct>,
     /// Memory.
@@ -94,16 +109,27 @@ impl Machine {
     pub fn arguments(&self) -> Vec<OsString> {
         let mut args: Vec<String> = Vec::new();
         let mut add = |words: &[&str]| args.extend(words.iter().map(|word| (*word).to_owned()));
-        let machine = match self.arch {
-            Arch::Amd64 => "q35",
-            Arch::Arm64 => "virt",
+        let machine = match (self.arch, &self.uefi) {
+            (Arch::Amd64, Some(Uefi { guarded: true, .. })) => "q35,smm=on",
+            (Arch::Amd64, _) => "q35",
+            (Arch::Arm64, _) => "virt",
         };
         add(&["-machine", machine, "-accel", if self.kvm { "kvm" } else { "tcg" }, "-cpu", "max"]);
         add(&["-smp", &self.cpus.to_string(), "-m", &format!("{}M", self.memory.bytes() >> 20)]);
-        add(&["-nodefaults", "-display", "none", "-no-reboot"]);
+        add(&["-nodefaults", "-display", "none"]);
+        if !self.restarts {
+            add(&["-no-reboot"]);
+        }
         let serial = if self.console == Console::Terminal { "mon:stdio" } else { "stdio" };
         add(&["-serial", serial, "-device", "virtio-rng-pci"]);
-        if let Some((code, variables)) = &self.uefi {
+        if let Some(socket) = &self.tpm {
+            add(&["-chardev", &format!("socket,id=tpm,path={}", escape(socket))]);
+            add(&["-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device", "tpm-tis,tpmdev=tpm0"]);
+        }
+        if let Some(Uefi { code, variables, guarded }) = &self.uefi {
+            if *guarded {
+                add(&["-global", "driver=cfi.pflash01,property=secure,value=on"]);
+            }
             add(&["-drive", &format!("if=pflash,format=raw,readonly=on,file={}", escape(code))]);
             add(&["-drive", &format!("if=pflash,format=raw,file={}", escape(variables))]);
         } else {
@@ -179,6 +205,8 @@ mod tests {
             drives: vec![("/data.img".into(), "raw")],
             writes: Writes::Discarded,
             uefi: None,
+            tpm: Some("/run/tpm.sock".into()),
+            restarts: false,
             direct: None,
             memory: Size::mib(256),
             cpus: 2,

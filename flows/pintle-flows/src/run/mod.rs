@@ -8,7 +8,7 @@ mod timeline;
 mod until;
 
 pub use direct::{Direct, DirectError, DirectRequest, direct};
-pub use machine::{Console, DiskBus, Firmware, Machine, Writes};
+pub use machine::{Console, DiskBus, Firmware, Machine, Uefi, Writes};
 pub use pintle_report::plot::{Boot, svg};
 pub use plot::PlotError;
 pub use session::{Session, SessionError, choose, running};
@@ -16,7 +16,7 @@ pub use timeline::{Moment, draw};
 pub use until::{BadForward, BadUntil, Forward, Until};
 
 use pintle_model::{Arch, Size};
-use pintle_world::qemu::{Emulator, QemuError, Vm, first_file};
+use pintle_world::qemu::{Emulator, QemuError, Tpm, Vm, first_file};
 use pintle_world::ssh::{Login, SshError};
 use pintle_world::{probe, ssh};
 use std::ffi::OsString;
@@ -51,6 +51,15 @@ pub struct Request {
     pub arch: Arch,
     /// Firmware.
     pub firmware: Firmware,
+    /// UEFI that checks what it starts.
+    pub secure_boot: bool,
+    /// Give it a TPM.
+    pub tpm: bool,
+    /// Folder that keeps firmware's variables and the TPM's state from one run to the next; none: both go with the
+    /// machine.
+    pub state: Option<PathBuf>,
+    /// The guest may restart; else it ends where it would.
+    pub restarts: bool,
     /// Bus of the disk.
     pub bus: DiskBus,
     /// Further disks.
@@ -185,6 +194,14 @@ const OVMF: [(&str, &str); 4] = [
     ("/usr/share/edk2/x64/OVMF_CODE.4m.fd", "/usr/share/edk2/x64/OVMF_VARS.4m.fd"),
 ];
 
+/// The same with builds that guard their variables (System Management Mode), as Secure Boot needs it.
+const OVMF_SECURE: [(&str, &str); 4] = [
+    ("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
+    ("/usr/share/OVMF/OVMF_CODE.secboot.fd", "/usr/share/OVMF/OVMF_VARS.fd"),
+    ("/usr/share/edk2/ovmf/OVMF_CODE.secboot.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd"),
+    ("/usr/share/edk2/x64/OVMF_CODE.secboot.4m.fd", "/usr/share/edk2/x64/OVMF_VARS.4m.fd"),
+];
+
 /// Boots `request.image` and returns once it is ready (or, with nothing to wait for, once it stops).
 ///
 /// # Errors
@@ -197,7 +214,14 @@ pub fn run(
     let emulator = Emulator::find(request.arch.qemu(), &request.path)?;
     let key = request.scratch.join("key");
     let public = ssh::make_key(&key)?;
-    let machine = prepare(request, &emulator, public)?;
+    let state = request.state.as_deref().unwrap_or(&request.scratch);
+    // It lives as long as this function runs: longer than the machine.
+    let tpm = match request.tpm {
+        true => Some(Tpm::start(&state.join("tpm"), &request.scratch, &request.path)?),
+        false => None,
+    };
+    let mut machine = prepare(request, &emulator, public)?;
+    machine.tpm = tpm.as_ref().map(|tpm| tpm.socket().to_owned());
     if machine.console == Console::Terminal {
         emulator.run_in_terminal(&machine.arguments())?;
         return Ok(Outcome { kvm: machine.kvm, moments: Vec::new(), boot: None, exec_status: None });
@@ -233,7 +257,7 @@ fn prepare(request: &Request, emulator: &Emulator, public: String) -> Result<Mac
         // A kernel by itself needs none, and SeaBIOS is the faster one to hand over.
         _ if request.direct.is_some() => None,
         Firmware::Bios => None,
-        Firmware::Uefi => Some(ovmf(&request.scratch)?),
+        Firmware::Uefi => Some(ovmf(request)?),
     };
     let kvm = match request.accel {
         Accel::Kvm => true,
@@ -260,6 +284,9 @@ fn prepare(request: &Request, emulator: &Emulator, public: String) -> Result<Mac
         drives,
         writes: request.writes,
         uefi,
+        tpm: None,
+        // Keys are enrolled at the first start, and count from the second on.
+        restarts: request.restarts || request.secure_boot,
         direct: request.direct.clone(),
         memory: request.memory,
         cpus: request.cpus,
@@ -280,16 +307,20 @@ fn disk(path: &Path) -> Result<(PathBuf, &'static str), RunError> {
     Ok((found, format))
 }
 
-/// OVMF's code and a scratch copy of its variables.
-fn ovmf(scratch: &Path) -> Result<(PathBuf, PathBuf), RunError> {
-    let places = OVMF.map(|(code, _)| code);
+/// OVMF's code, and its variables: those that are kept, or fresh ones, without a key of anybody.
+fn ovmf(request: &Request) -> Result<Uefi, RunError> {
+    let table = if request.secure_boot { OVMF_SECURE } else { OVMF };
+    let places = table.map(|(code, _)| code);
     let code = first_file(&places).ok_or_else(|| RunError::NoOvmf(places.join(", ")))?;
     let (_, template) =
-        OVMF.iter().find(|(c, _)| Path::new(c) == code).expect("invariant: found in the table");
-    let variables = scratch.join("efi-variables.fd");
-    std::fs::copy(template, &variables)
-        .map_err(|source| RunError::Scratch { path: variables.clone(), source })?;
-    Ok((code.to_owned(), variables))
+        table.iter().find(|(c, _)| Path::new(c) == code).expect("invariant: found in the table");
+    let folder = request.state.as_deref().unwrap_or(&request.scratch);
+    let variables = folder.join("efi-variables.fd");
+    if !variables.exists() {
+        let copied = std::fs::create_dir_all(folder).and_then(|()| std::fs::copy(template, &variables));
+        copied.map_err(|source| RunError::Scratch { path: variables.clone(), source })?;
+    }
+    Ok(Uefi { code: code.to_owned(), variables, guarded: request.secure_boot })
 }
 
 fn host_port(forwards: &[Forward], guest: u16) -> u16 {

@@ -11,6 +11,31 @@ pub enum MenuEditor {
     Forbidden,
 }
 
+/// When keys in `loader/keys` are enrolled in firmware that is in setup mode (`secure-boot-enroll`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Enrolment {
+    /// Never, not even in the menu.
+    Off,
+    /// In the menu.
+    Manual,
+    /// At the first start of a virtual machine, else in the menu.
+    IfSafe,
+    /// At the first start.
+    Force,
+}
+
+impl Enrolment {
+    /// systemd-boot's word.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Manual => "manual",
+            Self::IfSafe => "if-safe",
+            Self::Force => "force",
+        }
+    }
+}
+
 /// `loader/loader.conf` (systemd 257, loader.conf(5)).
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct LoaderConf {
@@ -20,6 +45,8 @@ pub struct LoaderConf {
     pub default: Option<String>,
     /// The menu's editor.
     pub editor: MenuEditor,
+    /// Enrolment of keys; none: systemd-boot's own default, without keys to enrol.
+    pub enrolment: Option<Enrolment>,
 }
 
 impl LoaderConf {
@@ -41,6 +68,10 @@ impl LoaderConf {
         if self.editor == MenuEditor::Forbidden {
             text.push_str("editor no\n");
         }
+        if let Some(enrolment) = self.enrolment {
+            writeln!(text, "secure-boot-enroll {}", enrolment.word())
+                .expect("invariant: a String takes every write");
+        }
         Ok(text)
     }
 }
@@ -51,12 +82,18 @@ mod tests {
 
     #[test]
     fn the_file_says_what_was_asked() {
-        let conf = LoaderConf { timeout: 3, default: Some("web_*".into()), editor: MenuEditor::Forbidden };
+        let conf = LoaderConf {
+            timeout: 3,
+            default: Some("web_*".into()),
+            editor: MenuEditor::Forbidden,
+            enrolment: Some(Enrolment::IfSafe),
+        };
         insta::assert_snapshot!(conf.render().unwrap(), @"
         default web_*
         timeout 3
         console-mode keep
         editor no
+        secure-boot-enroll if-safe
         ");
         insta::assert_snapshot!(LoaderConf::default().render().unwrap(), @"
         timeout 0

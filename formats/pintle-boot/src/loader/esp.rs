@@ -12,6 +12,8 @@ pub struct EspFiles<'a> {
     pub images: &'a [(BootName, Blob)],
     /// `loader.conf`.
     pub conf: &'a LoaderConf,
+    /// Signed updates of firmware variables to enrol, by file name (`PK.auth`).
+    pub enrol: &'a [(String, Vec<u8>)],
     /// Time of every file.
     pub time: Timestamp,
 }
@@ -26,6 +28,9 @@ pub enum EspError {
     #[error("two unified kernel images have one name")]
     Twice(#[source] TreeError),
 }
+
+/// Folder of the keys that systemd-boot enrols by itself (systemd-boot(7), "SECURE BOOT KEY ENROLLMENT").
+const KEYS: &str = "loader/keys/auto";
 
 /// Where a unified kernel image goes (UAPI.1, type #2 entries).
 #[must_use]
@@ -50,14 +55,18 @@ pub fn esp_tree(files: &EspFiles<'_>) -> Result<Tree, EspError> {
         ("loader/loader.conf".to_owned(), Blob::inline(conf.into_bytes())),
     ];
     all.extend(files.images.iter().map(|(name, image)| (format!("EFI/Linux/{name}"), image.clone())));
+    all.extend(
+        files.enrol.iter().map(|(name, update)| (format!("{KEYS}/{name}"), Blob::inline(update.clone()))),
+    );
     // Entries of type #1 may be added later; bootctl expects their directory.
     let directories = ["EFI/BOOT", "EFI/Linux", "EFI/systemd", "loader/entries"];
+    let keys = (!files.enrol.is_empty()).then_some(KEYS);
 
     let mut tree = Tree::new();
     let by = tree.origin(Origin::Generated("boot".to_owned()));
     let attrs = |mode| Attrs { mtime: files.time, ..Attrs::root(mode) };
     tree.inode_mut(tree.root()).attrs = attrs(0o755);
-    for path in directories {
+    for path in directories.into_iter().chain(keys) {
         tree.ensure_directory(&TreePath::literal(path), attrs(0o755), by)
             .expect("invariant: an empty tree takes every directory");
     }
@@ -80,12 +89,15 @@ mod tests {
             systemd_boot: &boot,
             images: std::slice::from_ref(&image),
             conf: &LoaderConf::default(),
+            enrol: &[],
             time: Timestamp::from_secs(1),
         };
         let paths = |tree: &Tree| tree.walk().map(|e| e.path.to_string()).collect::<Vec<_>>().join(" ");
         insta::assert_snapshot!(paths(&esp_tree(&files).unwrap()), @"/ /EFI /EFI/BOOT /EFI/BOOT/BOOTX64.EFI /EFI/Linux /EFI/Linux/web_1.0+3-0.efi /EFI/systemd /EFI/systemd/systemd-bootx64.efi /loader /loader/entries /loader/entries.srel /loader/loader.conf");
         let arm = EspFiles { arch: Arch::Arm64, images: &[], ..files.clone() };
         insta::assert_snapshot!(paths(&esp_tree(&arm).unwrap()), @"/ /EFI /EFI/BOOT /EFI/BOOT/BOOTAA64.EFI /EFI/Linux /EFI/systemd /EFI/systemd/systemd-bootaa64.efi /loader /loader/entries /loader/entries.srel /loader/loader.conf");
+        let signed = EspFiles { enrol: &[("PK.auth".to_owned(), vec![1])], images: &[], ..files.clone() };
+        insta::assert_snapshot!(paths(&esp_tree(&signed).unwrap()), @"");
         let twice = [image.clone(), image.clone()];
         let error = esp_tree(&EspFiles { images: &twice, ..files }).unwrap_err();
         insta::assert_snapshot!(error, @"two unified kernel images have one name");

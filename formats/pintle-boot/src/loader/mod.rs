@@ -7,7 +7,7 @@ mod esp;
 mod name;
 mod version;
 
-pub use conf::{LoaderConf, MenuEditor};
+pub use conf::{Enrolment, LoaderConf, MenuEditor};
 pub use entry::{Entry, EntryError};
 pub use esp::{EspError, EspFiles, esp_tree, uki_path};
 pub use name::{BadBootName, BootName, Tries};

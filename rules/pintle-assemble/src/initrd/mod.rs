@@ -11,6 +11,7 @@ mod kernel;
 mod libraries;
 mod needs;
 mod stateless;
+mod tpm;
 mod units;
 
 pub use error::InitrdError;
@@ -57,6 +58,8 @@ pub enum Root {
         remove: String,
         /// For systemd-tmpfiles: how to make the root.
         root: String,
+        /// Tell a TPM when the initrd begins and ends.
+        tpm: bool,
     },
 }
 
@@ -84,6 +87,7 @@ pub fn assemble(
     }
     units::add(&mut build)?;
     stateless::add(&mut build)?;
+    tpm::add(&mut build)?;
     libraries::add(&mut build)?;
     let dir = kernel::directory(&options.kernel_version)?;
     let modular = system.get(&dir).is_some() || !options.may_lack_modules || !options.modules.is_empty();

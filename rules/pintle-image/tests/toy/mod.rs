@@ -158,6 +158,7 @@ pub(crate) fn inputs<'a>(system: &'a System, lock: &'a Lock) -> Inputs<'a> {
         root: root(),
         boot: Some(boot()),
         mounting: Mounting::Planned,
+        signing: None,
         epoch: 1_763_164_800,
         modules: TreePath::literal("usr/lib/modules"),
         contents: &NoContents,

@@ -3,9 +3,11 @@
 
 mod accel;
 mod serial;
+mod tpm;
 mod vm;
 
 pub use serial::SerialLine;
+pub use tpm::Tpm;
 pub use vm::{Vm, VmExit};
 
 use std::ffi::OsString;
@@ -68,6 +70,14 @@ pub enum QemuError {
         /// Why.
         #[source]
         source: std::io::Error,
+    },
+    /// The TPM in software does not run.
+    #[error("swtpm does not start with its state in {folder}: {said}")]
+    Tpm {
+        /// Folder of its state.
+        folder: PathBuf,
+        /// The last that it said.
+        said: String,
     },
     /// It ended by itself before the guest was ready.
     #[error("QEMU ended with {status} before the guest was ready: {message}")]

@@ -1,0 +1,169 @@
+//! Builds that sign what firmware starts: judged by sbsigntool, by OVMF that checks, and by a TPM.
+
+use crate::cli::fails;
+use crate::common::{Gate, finish, pintle, succeed};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// A verified server with keys, built once.
+struct Built {
+    folder: tempfile::TempDir,
+    manifest: serde_json::Value,
+}
+
+const DEFINITION: &str = r#"name = "signed"
+version = "1"
+
+[image]
+layout = "verified"
+bios = false
+secure-boot.keys = "keys"
+
+[ssh]
+
+[users.root]
+ssh-keys = []
+"#;
+
+fn build(folder: &Path, out: &str) -> Command {
+    let mut command = pintle();
+    command.current_dir(folder).args(["build", "--no-report", "--output", out, "definition"]);
+    command
+}
+
+fn built() -> &'static Built {
+    static BUILT: OnceLock<Built> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let definition = folder.path().join("definition");
+        fs::create_dir(&definition).unwrap();
+        fs::write(definition.join("system.toml"), DEFINITION).unwrap();
+        succeed(pintle().args(["keys", "new", "--name", "Toy"]).arg(definition.join("keys")));
+        succeed(&mut build(folder.path(), "out"));
+        let manifest = fs::read(folder.path().join("out/signed.json")).unwrap();
+        Built { folder, manifest: serde_json::from_slice(&manifest).unwrap() }
+    })
+}
+
+impl Built {
+    fn image(&self) -> PathBuf {
+        self.folder.path().join("out/signed.raw")
+    }
+
+    fn keys(&self) -> PathBuf {
+        self.folder.path().join("definition/keys")
+    }
+
+    /// A file of the EFI system partition, as mtools read it.
+    fn of_esp(&self, path: &str, to: &Path) -> PathBuf {
+        let partitions = self.manifest["disk"]["partitions"].as_array().unwrap();
+        let esp = partitions.iter().find(|partition| partition["role"] == "esp").unwrap();
+        let from = format!("{}@@{}", self.image().display(), esp["start"]);
+        let file = to.join(path.rsplit('/').next().unwrap());
+        succeed(Command::new("mcopy").args(["-n", "-i", &from, &format!("::{path}")]).arg(&file));
+        file
+    }
+}
+
+#[test]
+fn what_firmware_starts_is_signed_and_brings_its_keys() {
+    let (built, to) = (built(), tempfile::tempdir().unwrap());
+    let kernel = &built.manifest["disk"]["kernels"][0];
+    let image = format!("/EFI/Linux/{}.efi", kernel["name"].as_str().unwrap());
+    let crt = built.keys().join("db.crt");
+    for path in ["/EFI/BOOT/BOOTX64.EFI", "/EFI/systemd/systemd-bootx64.efi", &image] {
+        let file = built.of_esp(path, to.path());
+        let said = succeed(Command::new("sbverify").arg("--cert").arg(&crt).arg(&file));
+        assert!(said.contains("Signature verification OK"), "{path}: {said}");
+        let other = built.keys().join("KEK.crt");
+        assert!(!finish(Command::new("sbverify").arg("--cert").arg(other).arg(&file)).status.success());
+    }
+    for name in ["PK.auth", "KEK.auth", "db.auth"] {
+        let file = built.of_esp(&format!("/loader/keys/auto/{name}"), to.path());
+        assert!(fs::read(file).unwrap() == fs::read(built.keys().join("enrol").join(name)).unwrap());
+    }
+    let conf = fs::read_to_string(built.of_esp("/loader/loader.conf", to.path())).unwrap();
+    assert!(conf.lines().any(|line| line == "secure-boot-enroll if-safe"), "{conf}");
+    let crt =
+        succeed(Command::new("openssl").args(["x509", "-noout", "-fingerprint", "-sha256", "-in"]).arg(crt));
+    let crt = crt.trim().rsplit('=').next().unwrap().replace(':', "").to_lowercase();
+    assert_eq!(built.manifest["disk"]["signed_by"].as_str().unwrap(), format!("sha256:{crt}"));
+    // Secrets stay at home.
+    let secret = fs::read_to_string(built.keys().join("db.key")).unwrap();
+    let line = secret.lines().nth(3).unwrap();
+    let found = finish(Command::new("grep").args(["-rlaF", line]).arg(built.folder.path().join("out")));
+    assert_eq!(String::from_utf8_lossy(&found.stdout), "");
+}
+
+#[test]
+fn the_same_keys_give_the_same_bytes() {
+    let built = built();
+    succeed(&mut build(built.folder.path(), "again"));
+    let again = built.folder.path().join("again/signed.raw");
+    succeed(Command::new("cmp").arg(built.image()).arg(again));
+}
+
+#[test]
+fn firmware_takes_the_keys_checks_the_image_and_the_tpm_holds_what_was_predicted() {
+    let (built, folder) = (built(), tempfile::tempdir().unwrap());
+    let disk = folder.path().join("disk.raw");
+    succeed(Command::new("cp").arg("--sparse=always").arg(built.image()).arg(&disk));
+    let script = "systemctl is-system-running --wait; tail -c 1 /sys/firmware/efi/efivars/SecureBoot-* | od -An -tu1; tail \
+         -c 1 /sys/firmware/efi/efivars/SetupMode-* | od -An -tu1; cat /sys/class/tpm/tpm0/pcr-sha256/11; ls \
+         /run/systemd/tpm2-pcr-signature.json /run/systemd/tpm2-pcr-public-key.pem";
+    let said = {
+        let _turn = Gate::enter();
+        let mut run = pintle();
+        run.args([
+            "run",
+            "--quiet",
+            "--secure-boot",
+            "--tpm",
+            "--writable",
+            "--cpus",
+            "1",
+            "--timeout",
+            "900",
+        ]);
+        run.arg("--state").arg(folder.path().join("state")).arg(&disk);
+        succeed(run.args(["--until", "ssh", "--exec", "sh", "-c", &format!("'{script}'")]))
+    };
+    let lines: Vec<&str> = said.lines().map(str::trim).collect();
+    assert_eq!(lines[..3], ["running", "1", "0"], "{said}");
+    let phases = &built.manifest["disk"]["kernels"][0]["measured"]["pcr11"]["sha256"];
+    let expected = phases["enter-initrd:leave-initrd:sysinit:ready"].as_str().unwrap();
+    assert_eq!(lines[3].to_lowercase(), expected, "{said}");
+    assert_eq!(lines.len(), 6, "{said}");
+}
+
+#[test]
+fn what_cannot_be_signed_or_checked_is_told_before_anything_is_built() {
+    let folder = tempfile::tempdir().unwrap();
+    let definition = folder.path().join("definition");
+    fs::create_dir(&definition).unwrap();
+    fs::write(definition.join("system.toml"), DEFINITION).unwrap();
+    insta::assert_snapshot!(fails(&mut build(folder.path(), "out")), @"");
+    succeed(pintle().args(["keys", "new", "--name", "Toy"]).arg(definition.join("keys")));
+    let key = definition.join("keys/db.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    insta::assert_snapshot!(fails(&mut build(folder.path(), "out")), @"");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::copy(definition.join("keys/KEK.crt"), definition.join("keys/db.crt")).unwrap();
+    insta::assert_snapshot!(fails(&mut build(folder.path(), "out")), @"");
+    insta::assert_snapshot!(fails(build(folder.path(), "out").args(["--builder", "ssh://nowhere"])), @"");
+    let text = DEFINITION.replace("layout = \"verified\"", "uefi = false").replace("bios = false", "");
+    fs::write(definition.join("system.toml"), text).unwrap();
+    insta::assert_snapshot!(fails(&mut build(folder.path(), "out")), @"");
+
+    // What a build without keys has made is nothing that could be checked.
+    fs::write(folder.path().join("plain.raw"), "").unwrap();
+    fs::write(folder.path().join("plain.json"), r#"{"disk": {}}"#).unwrap();
+    let run = |more: &[&str]| {
+        fails(pintle().current_dir(folder.path()).args(["run", "--secure-boot", "plain.raw"]).args(more))
+    };
+    insta::assert_snapshot!(run(&[]), @"");
+    insta::assert_snapshot!(run(&["--firmware", "bios"]), @"");
+}

@@ -42,8 +42,8 @@ pub use sink::{Count, Offset, Sink, WriteAll};
 pub use size::{BadSize, Size};
 pub use slim::{SlimRule, left_out, may_hold_kept};
 pub use system::{
-    Accept, Check, Debian, Enrol, FileContent, FileSpec, GroupSpec, Image, Kernel, Layout, SYSTEM_SCHEMA,
-    SbomFormat, SecureBoot, Source, SourceLine, Suite, System, Units, UserSpec,
+    Accept, Check, Debian, Enrol, FileContent, FileSpec, GroupSpec, Health, Image, Kernel, Layout, OnFailure,
+    SYSTEM_SCHEMA, SbomFormat, SecureBoot, Source, SourceLine, Suite, System, Units, UserSpec,
 };
 pub use time::rfc3339;
 pub use tree::{Tree, TreeError};

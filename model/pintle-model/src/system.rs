@@ -50,6 +50,9 @@ pub struct System {
     /// What must hold for a boot to count as good.
     #[serde(default)]
     pub checks: Vec<Check>,
+    /// How long `checks` may take, and what happens where they do not hold.
+    #[serde(default, skip_serializing_if = "Health::is_default")]
+    pub health: Health,
     /// What of the packages is left out; the last pattern that matches decides.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slim: Vec<SlimRule>,
@@ -463,4 +466,59 @@ pub enum Check {
         /// Its words.
         command: Command,
     },
+    /// A unit has not failed, whether it runs or not.
+    NotFailed {
+        /// Its name.
+        unit: String,
+    },
+    /// The network is up: an interface that must be has its address.
+    Network,
+}
+
+/// How the checks of a boot are made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Health {
+    /// Seconds from the start of the kernel within which all checks must hold.
+    #[serde(default = "default_deadline")]
+    pub deadline: u32,
+    /// Seconds that one attempt of one check may take.
+    #[serde(default = "default_timeout")]
+    pub timeout: u32,
+    /// What happens at the deadline.
+    #[serde(default)]
+    pub on_failure: OnFailure,
+}
+
+/// What happens where a boot is not good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnFailure {
+    /// A boot that is being counted ends, so that the boot loader tries again or takes what was good before; any other
+    /// stays up.
+    #[default]
+    Reboot,
+    /// The machine stays up, whatever boot it is.
+    Stay,
+}
+
+impl Health {
+    /// As where the definition says nothing.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self { deadline: default_deadline(), timeout: default_timeout(), on_failure: OnFailure::Reboot }
+    }
+}
+
+fn default_deadline() -> u32 {
+    300
+}
+fn default_timeout() -> u32 {
+    10
 }

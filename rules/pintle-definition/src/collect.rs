@@ -40,6 +40,7 @@ impl<'a> Contribute<'a> {
             Kind::Units => self.units(turn, &fields),
             Kind::Kernel => self.kernel(turn, &fields),
             Kind::Checks => self.check(turn, &fields),
+            Kind::Health => self.health(turn, fields),
             Kind::Accept => match (fields.text("package"), fields.text("reason")) {
                 (Some(package), Some(reason)) => {
                     self.collected.accept.push(by(turn, Accept { package, reason }));
@@ -116,11 +117,26 @@ impl<'a> Contribute<'a> {
             Some((name, _)) if name == "command" => Some(fields.texts(name))
                 .filter(|words| !words.is_empty())
                 .map(|command| Check::Command { command }),
+            Some((name, _)) if name == "not-failed" => {
+                fields.text(name).map(|unit| Check::NotFailed { unit })
+            }
+            Some((name, _)) if name == "network" => fields.is_true(name).then_some(Check::Network),
             _ => None,
         };
         match check {
             Some(check) => self.collected.checks.push(check),
-            None => self.wrong(turn, "a check is one of `unit`, `tcp`, `http` or `command`"),
+            None => self.wrong(
+                turn,
+                "a check is one of `unit`, `tcp`, `http`, `command`, `not-failed` or `network = true`",
+            ),
+        }
+    }
+
+    fn health(&mut self, turn: &Turn<'a>, fields: Fields) {
+        let fields = fields.0.into_iter().map(|(name, value)| (name.replace('-', "_"), value));
+        match serde_path_to_error::deserialize(serde_json::Value::Object(fields.collect())) {
+            Ok(health) => self.collected.health.push(by(turn, health)),
+            Err(error) => self.wrong(turn, error.to_string()),
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::merged::Priority;
 use crate::raw::Raw;
 use crate::source::Place;
-use pintle_model::{Accept, Check, FileSpec, GroupSpec, Service, SlimRule, UserSpec};
+use pintle_model::{Accept, Check, FileSpec, GroupSpec, Health, Service, SlimRule, UserSpec};
 
 /// A contributed thing and the place that caused it.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +47,7 @@ pub(crate) struct Collected {
     pub(crate) parameters: Vec<String>,
     pub(crate) initrd_modules: Vec<String>,
     pub(crate) checks: Vec<Check>,
+    pub(crate) health: Vec<By<Health>>,
     pub(crate) accept: Vec<By<Accept>>,
     pub(crate) slim: Vec<SlimRule>,
     pub(crate) sets: Vec<SetValue>,

@@ -141,6 +141,7 @@ pub(crate) enum Kind {
     Units,
     Kernel,
     Checks,
+    Health,
     Accept,
     Slim,
     Set,
@@ -149,7 +150,7 @@ pub(crate) enum Kind {
 }
 
 /// Name in `module.toml` and allowed fields, besides `when` and `for-each`.
-pub(crate) const KINDS: [(Kind, &str, &[&str]); 13] = [
+pub(crate) const KINDS: [(Kind, &str, &[&str]); 14] = [
     (Kind::Packages, "packages", &["names"]),
     (
         Kind::Files,
@@ -216,7 +217,8 @@ pub(crate) const KINDS: [(Kind, &str, &[&str]); 13] = [
         "kernel",
         &["package", "packages", "own", "default", "menu-timeout", "parameters", "initrd-modules"],
     ),
-    (Kind::Checks, "checks", &["unit", "tcp", "http", "command"]),
+    (Kind::Checks, "checks", &["unit", "tcp", "http", "command", "not-failed", "network"]),
+    (Kind::Health, "health", &["deadline", "timeout", "on-failure"]),
     (Kind::Accept, "accept", &["package", "reason"]),
     (Kind::Slim, "slim", &["name", "remove", "keep"]),
     (Kind::Set, "set", &["option", "value", "priority"]),

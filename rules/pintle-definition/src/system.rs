@@ -36,6 +36,7 @@ pub(crate) fn build(top: &BTreeMap<String, Merged>, collected: Collected) -> Res
     let package = unique("kernel", collected.kernels, |_| "package", &mut problems).pop();
     let default = unique("kernel", collected.default_kernel, |_| "default", &mut problems).pop();
     let menu_timeout = unique("kernel", collected.menu_timeout, |_| "menu-timeout", &mut problems).pop();
+    let health = unique("health", collected.health, |_| "the gate", &mut problems).pop();
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -69,6 +70,7 @@ pub(crate) fn build(top: &BTreeMap<String, Merged>, collected: Collected) -> Res
         services,
         units: units(collected.units),
         checks: collected.checks,
+        health: health.unwrap_or_default(),
         slim: collected.slim,
     };
     match crate::document::validate(&system) {

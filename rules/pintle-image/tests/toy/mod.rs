@@ -101,6 +101,7 @@ pub(crate) fn system() -> System {
         services: vec![],
         units: Units::default(),
         checks: vec![],
+        health: Default::default(),
         slim: vec![],
     }
 }

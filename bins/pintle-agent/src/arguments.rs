@@ -1,0 +1,52 @@
+//! The command line. Help texts here are the one source of `--help`, the manual pages and the reference.
+
+use clap::{Args, Parser, Subcommand};
+
+/// Look after this machine, which Pintle built
+///
+/// Ends with 0 where all is well, 1 where something could not be done, 2 for a wrong command line, 3 for a document that
+/// cannot be used, 4 where something was refused, and 5 where it was done and what was found is not as it should be.
+#[derive(Debug, Parser)]
+#[command(
+    name = "pintle-agent",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+pub(crate) struct Cli {
+    /// Print the report as JSON on standard output
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What can be asked for.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Say whether this boot is good: make the checks of /usr/lib/pintle/health.json
+    ///
+    /// Each must hold three times, a second apart. Waits for nothing that does not hold, and changes nothing. Ends with 5
+    /// where some check does not hold.
+    Health(Health),
+    /// Write the manual pages and the reference into a folder
+    #[cfg(feature = "docs")]
+    #[command(hide = true)]
+    Docs {
+        /// Folder
+        folder: std::path::PathBuf,
+        /// Write nothing; fail if a file there differs
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Health {
+    /// Stand before boot-complete.target: wait until all checks hold or the deadline has passed, leave the verdict in
+    /// /run/pintle/health.json, and start the machine again where the boot loader counts this boot and it is not good
+    #[arg(long)]
+    pub(crate) gate: bool,
+}

@@ -1,0 +1,18 @@
+//! Where things are on a machine that Pintle built.
+
+/// What must hold for a boot to count as good.
+pub(crate) const GATE: &str = "/usr/lib/pintle/health.json";
+/// What became of this boot.
+pub(crate) const VERDICT: &str = "/run/pintle/health.json";
+/// How often the boot loader tried, on machines without EFI variables.
+pub(crate) const BOOT_TRIES: &str = "/run/pintle/boot-tries";
+/// Boot loader's EFI variable with the entry that it counted (systemd's Boot Loader Interface).
+pub(crate) const LOADER_BOOT_COUNT: &str =
+    "/sys/firmware/efi/efivars/LoaderBootCountPath-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
+/// What systemd-networkd says of the network as a whole.
+pub(crate) const NETWORK: &str = "/run/systemd/netif/state";
+
+/// Longest EFI variable, and longest small file of ours, in bytes.
+pub(crate) const SMALL: u64 = 64 << 10;
+/// Longest document of ours, in bytes.
+pub(crate) const DOCUMENT: u64 = 1 << 20;

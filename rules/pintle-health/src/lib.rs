@@ -1,0 +1,25 @@
+//! How well a running machine is: whether its boot is good, and how it differs from what it was made of. The build writes
+//! [`Gate`] into the image; the agent reads it, and what it sees of the machine comes here as plain data.
+//!
+//! ```text
+//! gate.rs      /usr/lib/pintle/health.json: what must hold, and until when
+//! units.rs     what systemd says of units
+//! http.rs      what a server says to a request
+//! watch.rs     rounds of checks, up to a verdict
+//! counting.rs  whether the boot loader counts this boot, and what a bad one does
+//! verdict.rs   /run/pintle/health.json: what became of it
+//! ```
+
+pub mod counting;
+pub mod gate;
+pub mod http;
+pub mod units;
+pub mod verdict;
+pub mod watch;
+
+pub use counting::{Action, BootCounting};
+pub use gate::{BadCheck, Gate, GateError};
+pub use http::{BadUrl, HttpUrl};
+pub use units::UnitState;
+pub use verdict::{Failing, State, Verdict};
+pub use watch::{Seen, Step, Watch};

@@ -36,6 +36,14 @@ pub(crate) fn own_program() -> PathBuf {
     PathBuf::from("/proc/self/exe")
 }
 
+/// The agent for systems that have one: `$PINTLE_AGENT`, else what lies beside this program.
+pub(crate) fn agent() -> Option<PathBuf> {
+    variable("PINTLE_AGENT").or_else(|| {
+        let beside = std::env::current_exe().ok()?.with_file_name("pintle-agent");
+        beside.is_file().then_some(beside)
+    })
+}
+
 /// Folder of notes on running machines; private to the user.
 pub(crate) fn runtime_folder() -> PathBuf {
     let base = variable("XDG_RUNTIME_DIR").map(|folder| folder.join("pintle"));

@@ -76,6 +76,24 @@ pub enum AssembleError {
         /// What is wrong.
         problem: String,
     },
+    /// The agent would not run in the system.
+    #[error("the agent cannot run in this system: {problem}")]
+    Agent {
+        /// What it needs and what there is.
+        problem: String,
+    },
+    /// The agent, or a library that it needs, cannot be read.
+    #[error("the agent cannot run in this system: {what} is no program of it")]
+    AgentElf {
+        /// Which file.
+        what: String,
+        /// Why.
+        #[source]
+        source: pintle_package::elf::ElfError,
+    },
+    /// What a good boot is cannot be looked at.
+    #[error("the agent cannot make a check")]
+    Health(#[source] pintle_health::BadCheck),
     /// File bytes could not be read.
     #[error("cannot read {path}")]
     Read {

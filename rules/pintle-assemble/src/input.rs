@@ -49,6 +49,8 @@ pub struct Input<'a> {
     pub epoch: Timestamp,
     /// What `FileContent::Copy` names, by the text in the definition.
     pub host_files: &'a BTreeMap<String, HostContent>,
+    /// The agent, where the system gets one.
+    pub agent: Option<&'a Blob>,
     /// Recipes.
     pub recipes: &'a Recipes,
 }

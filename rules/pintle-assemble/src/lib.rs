@@ -1,6 +1,7 @@
 //! Packages to a tree, without running any of their scripts.
 
 pub mod accounts;
+mod agent;
 mod alternatives;
 mod apache;
 mod apply;
@@ -35,6 +36,7 @@ mod ucf;
 mod uncovered;
 mod units;
 
+pub use agent::AGENT;
 pub use assemble::{Assembled, assemble};
 pub use effect::{
     AddUser, Alternative, Attributes, Content, Effect, EffectClass, Existing, ModeChange, ModeStep, Position,

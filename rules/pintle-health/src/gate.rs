@@ -1,3 +1,5 @@
+//! What must hold for a boot to count as good.
+
 use crate::http::{BadUrl, HttpUrl};
 use pintle_model::{Check, OnFailure, System};
 use serde::{Deserialize, Serialize};

@@ -1,3 +1,5 @@
+//! What became of a boot.
+
 use crate::counting::{Action, BootCounting};
 use crate::gate::{Gate, Named};
 use pintle_model::{Check, printable};

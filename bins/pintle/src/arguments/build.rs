@@ -47,6 +47,9 @@ pub(crate) struct Build {
     /// Take everything from a folder made by `pintle vendor`, nothing from the network
     #[arg(long, value_name = "DIR")]
     pub(crate) vendor: Option<PathBuf>,
+    /// Agent for the system, where its layout is `verified`; the `pintle-agent` beside this program unless given
+    #[arg(long, value_name = "FILE", env = "PINTLE_AGENT", hide_env_values = true)]
+    pub(crate) agent: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) elsewhere: Elsewhere,
 }

@@ -2,7 +2,7 @@ use super::check::read;
 use super::elsewhere;
 use crate::Outcome;
 use crate::arguments::{Build, BuilderPlace, Sbom};
-use crate::environment::Outside;
+use crate::environment::{self, Outside};
 use crate::report::{Failure, FailureKind, Reporter};
 use pintle_flows::archive::ArchiveError;
 use pintle_flows::build::{BuildError, Built, Event, Reports, Request, build};
@@ -23,6 +23,7 @@ pub(crate) fn run(arguments: &Build, reporter: &Reporter) -> Outcome {
     let outside = Outside::of(reporter, arguments.offline, arguments.vendor.as_deref())?;
     let signing = super::signing::of_build(arguments, &definition, reporter)?;
     let sbom: Vec<SbomFormat> = arguments.sbom.iter().filter_map(|sbom| sbom_format(*sbom)).collect();
+    let agent = arguments.agent.clone().or_else(environment::agent);
     let request = Request {
         definition: &definition,
         lock_file: arguments.lock_file.as_deref().or(definition.lock_file.as_deref()),
@@ -35,6 +36,7 @@ pub(crate) fn run(arguments: &Build, reporter: &Reporter) -> Outcome {
             sbom: (!arguments.sbom.is_empty()).then_some(&sbom),
             no_page: arguments.no_report,
         },
+        agent: agent.as_deref(),
         checksum: !arguments.no_checksum,
     };
     let mut tell = |event: Event| {
@@ -136,9 +138,11 @@ pub(crate) fn explain(error: BuildError) -> Failure {
         | BuildError::Assemble(_)
         | BuildError::Container(_)
         | BuildError::Plan(_) => Failure::new(FailureKind::BadInput, error),
-        BuildError::Lint(_) | BuildError::Boot(_) | BuildError::Output(_) | BuildError::Report(_) => {
-            Failure::new(FailureKind::Failed, error)
-        }
+        BuildError::Agent(_)
+        | BuildError::Lint(_)
+        | BuildError::Boot(_)
+        | BuildError::Output(_)
+        | BuildError::Report(_) => Failure::new(FailureKind::Failed, error),
     };
     next.into_iter().fold(failure, Failure::hint)
 }

@@ -4,7 +4,7 @@ use super::closure::source;
 use super::secret_file::read_secret;
 use crate::Outcome;
 use crate::arguments::{CacheCompression, CachePush};
-use crate::environment::Outside;
+use crate::environment::{self, Outside};
 use crate::report::{Failure, FailureKind, Reporter};
 use pintle_flows::build::{Event, Reports, Request};
 use pintle_flows::pin::LockMode;
@@ -59,6 +59,7 @@ fn definition(
             .hint("pintle cache push PLACE --nix ./result --key cache.sec"));
     };
     let definition = read(path, reporter)?;
+    let agent = environment::agent();
     let request = Request {
         definition: &definition,
         lock_file: arguments.lock_file.as_deref().or(definition.lock_file.as_deref()),
@@ -68,6 +69,7 @@ fn definition(
         formats: &[],
         signing: None,
         reports: Reports::default(),
+        agent: agent.as_deref(),
         checksum: false,
     };
     run(&Subject::Definition(&request), target, outside, reporter)

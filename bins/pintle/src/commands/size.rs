@@ -2,7 +2,7 @@ use super::build::{explain, say_change};
 use super::check::read;
 use crate::Outcome;
 use crate::arguments::SizeOf;
-use crate::environment::Outside;
+use crate::environment::{self, Outside};
 use crate::report::{Failure, FailureKind, Reporter};
 use pintle_flows::build::{Event, Reports, Request, measure};
 use pintle_flows::pin::LockMode;
@@ -30,6 +30,7 @@ fn no_manifest(error: ManifestError) -> Failure {
 fn of_definition(arguments: &SizeOf, reporter: &Reporter) -> Result<SizeReport, Failure> {
     let definition = read(&arguments.target, reporter)?;
     let outside = Outside::new(reporter, arguments.offline)?;
+    let agent = environment::agent();
     let request = Request {
         definition: &definition,
         lock_file: arguments.lock_file.as_deref().or(definition.lock_file.as_deref()),
@@ -39,6 +40,7 @@ fn of_definition(arguments: &SizeOf, reporter: &Reporter) -> Result<SizeReport, 
         formats: &[],
         signing: None,
         reports: Reports::default(),
+        agent: agent.as_deref(),
         checksum: false,
     };
     let mut tell = |event: Event| {

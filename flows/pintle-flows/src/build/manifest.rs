@@ -1,6 +1,6 @@
 //! `NAME.json`: what is in an image and where it came from, for machines and for the next person.
 
-use super::Written;
+use super::{Embedded, Written};
 use crate::outputs::Output;
 use pintle_assemble::Report;
 use pintle_image::{Finding, ImagePlan};
@@ -32,6 +32,9 @@ pub struct Manifest<'a> {
     pub lock: Digest,
     /// Files that were written, without folders.
     pub outputs: Vec<OutputFile>,
+    /// The agent in the system.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<&'a Embedded>,
     /// Partitions and boot files; none where no output is a disk.
     pub disk: Option<&'a pintle_image::Report>,
     /// What the linter of the plan said.
@@ -91,6 +94,7 @@ pub(super) struct Facts<'a> {
     pub(super) findings: &'a [Finding],
     pub(super) report: &'a Report,
     pub(super) secrets: &'a [String],
+    pub(super) agent: Option<&'a Embedded>,
     pub(super) outputs: &'a [Output],
     pub(super) reports: &'a [Written],
     pub(super) size: &'a SizeReport,
@@ -114,6 +118,7 @@ pub(super) fn text(facts: &Facts<'_>) -> Vec<u8> {
         epoch: facts.epoch,
         lock: Digest::of(facts.lock_text.as_bytes()),
         outputs: facts.outputs.iter().map(file).collect(),
+        agent: facts.agent,
         disk: facts.disk,
         findings: facts.findings,
         packages: &facts.lock.packages,

@@ -1,5 +1,6 @@
 //! From a definition and its lock to an image. The journey of a package, from top to bottom (ARCHITECTURE.md).
 
+pub(crate) mod agent;
 mod boot;
 pub(crate) mod copies;
 mod image;
@@ -10,6 +11,7 @@ mod reports;
 mod root;
 mod rooted;
 
+pub use agent::{AgentError, Embedded};
 pub use boot::{BootError, boot_packages};
 pub use copies::CopyError;
 pub use manifest::{MANIFEST_SCHEMA, Manifest, OutputFile, Share};
@@ -60,6 +62,8 @@ pub struct Request<'a> {
     pub signing: Option<&'a Signing>,
     /// What is written beside the image.
     pub reports: Reports<'a>,
+    /// The agent, for systems that have one; none: there is none at hand.
+    pub agent: Option<&'a Path>,
     /// False: disks that are written as they are (raw, VHD) get no digest, which takes longer than writing them.
     pub checksum: bool,
 }
@@ -105,6 +109,9 @@ pub enum BuildError {
     /// A file the definition copies.
     #[error(transparent)]
     Copy(#[from] CopyError),
+    /// The agent.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
     /// A recipe of the user's.
     #[error(transparent)]
     Recipe(#[from] RecipeError),
@@ -149,7 +156,15 @@ impl BuildError {
     /// What to do, where the text does not say it.
     #[must_use]
     pub fn next_step(&self) -> Option<&'static str> {
-        let Self::Assemble(errors) = self else { return None };
+        let errors = match self {
+            Self::Assemble(errors) => errors,
+            Self::Agent(_) => {
+                return Some(
+                    "cargo install --path bins/pintle-agent --profile agent, which puts it beside pintle; or --agent FILE",
+                );
+            }
+            _ => return None,
+        };
         match errors.0.first()? {
             AssembleError::Conflict { .. } => Some("take one of the two packages out of the definition"),
             AssembleError::Identity { .. } => Some(
@@ -187,7 +202,7 @@ pub fn build(
     let mut steps = Steps::default();
     try_places(request)?;
     let prepared = prepare(request, supply, tell, &mut steps)?;
-    let Prepared { lock, text, epoch, report, secrets, plan, findings, .. } = &prepared;
+    let Prepared { lock, text, epoch, report, secrets, agent, plan, findings, .. } = &prepared;
 
     let (mut staged, size, files) = write(request, &wanted, &prepared, supply, tell, &mut steps)?;
     let mut reports = Vec::new();
@@ -206,6 +221,7 @@ pub fn build(
         findings,
         report,
         secrets,
+        agent: agent.as_ref(),
         outputs: &staged.outputs,
         reports: &reports,
         size: &size,
@@ -273,6 +289,8 @@ struct Prepared {
     report: pintle_assemble::Report,
     /// Titles of the entries whose initrd holds secrets of this machine.
     secrets: Vec<String>,
+    /// The agent in it.
+    agent: Option<Embedded>,
     /// The tree without what starts a disk, and how a container of it runs.
     bare: Option<(Tree, oci::Image)>,
     initrd: Option<Tree>,
@@ -355,7 +373,7 @@ fn planned(
     });
 
     steps.begin("plan", tell, supply)?;
-    let Root { tree, report, secrets, mounting, modules, stateless, .. } = root;
+    let Root { tree, report, secrets, agent, mounting, modules, stateless, .. } = root;
     let usr = stateless.map(|stateless| stateless.usr);
     let inputs = Inputs {
         system,
@@ -377,7 +395,20 @@ fn planned(
     // Reports show the kernel that starts by itself.
     let default = plan.report.kernel.as_ref();
     let initrd = initrds.into_iter().find(|(release, _)| Some(release) == default).map(|(_, tree)| tree);
-    Ok(Prepared { lock, text, packages, closure, epoch, report, secrets, bare, initrd, plan, findings })
+    Ok(Prepared {
+        lock,
+        text,
+        packages,
+        closure,
+        epoch,
+        report,
+        secrets,
+        agent,
+        bare,
+        initrd,
+        plan,
+        findings,
+    })
 }
 
 /// What is to be written: what was asked for, else what the definition says.

@@ -1,5 +1,6 @@
 //! The root of a system: made of packages, or a closure as it is. What comes after it does not know which.
 
+use super::agent::{Agent, Embedded};
 use super::{BuildError, copies};
 use crate::closure::{Had, add_secrets};
 use crate::definition::Definition;
@@ -17,6 +18,8 @@ pub(super) struct Given<'a> {
     pub(super) lock: &'a Lock,
     pub(super) packages: &'a [Unpacked],
     pub(super) recipes: &'a Recipes,
+    /// The agent, where the system has one.
+    pub(super) agent: Option<&'a Agent>,
     pub(super) epoch: Timestamp,
 }
 
@@ -26,6 +29,8 @@ pub(super) struct Root {
     pub(super) report: Report,
     /// Titles of the entries whose initrd holds secrets of this machine.
     pub(super) secrets: Vec<String>,
+    /// The agent in it.
+    pub(super) agent: Option<Embedded>,
     /// Its boot entries, where it says itself which they are; else they follow from its kernels.
     pub(super) entries: Option<Vec<Entry>>,
     pub(super) mounting: Mounting,
@@ -52,6 +57,7 @@ pub(super) fn of_packages(given: &Given<'_>, supply: &Supply<'_>) -> Result<Root
         epoch: given.epoch,
         host_files: &host_files,
         recipes: given.recipes,
+        agent: given.agent.map(|agent| &agent.blob),
     })?;
     let stateless = match system.image.layout {
         Layout::Plain => None,
@@ -65,6 +71,7 @@ pub(super) fn of_packages(given: &Given<'_>, supply: &Supply<'_>) -> Result<Root
         report: assembled.report,
         stateless,
         secrets: Vec::new(),
+        agent: given.agent.map(|agent| agent.embedded.clone()),
         entries: None,
         mounting: Mounting::Planned,
         modules: TreePath::literal("usr/lib/modules"),
@@ -109,6 +116,7 @@ pub(super) fn of_closure(
         stateless: None,
         report: Report { warnings, ..Report::default() },
         secrets,
+        agent: None,
         entries: Some(assembled.entries),
         mounting: Mounting::ByLabel(nix.root_label().to_owned()),
         modules: assembled.modules,

@@ -1,7 +1,7 @@
 //! From a definition to its root: what a build, and whoever publishes a system, begin with.
 
 use super::root::{self, Given, Root};
-use super::{BuildError, Event, Request, Steps, read_recipes};
+use super::{BuildError, Event, Request, Steps, agent, read_recipes};
 use crate::closure::{BootFolders, Had, Supplied};
 use crate::pin::{PinError, Pinned, claim, pin};
 use crate::supply::Supply;
@@ -32,6 +32,8 @@ pub(super) fn rooted(
     steps: &mut Steps,
 ) -> Result<Rooted, BuildError> {
     let system = request.definition.system();
+    // Nobody waits for a download to hear that it is not there.
+    let agent = agent::read(system, request.agent)?;
     let recipes = read_recipes(&request.definition.folder)?;
 
     steps.begin("packages", tell, supply)?;
@@ -47,6 +49,7 @@ pub(super) fn rooted(
         lock: &lock,
         packages: &packages,
         recipes: &recipes,
+        agent: agent.as_ref(),
         epoch: time,
     };
     let root = match (&system.source.nix, &closure) {

@@ -239,6 +239,7 @@ fn scratch_tree(
     let needs = accounts::needs(installed, &system, recipes, supply.store)?;
     let (users, groups) = accounts::allocate(&needs, (&[], &[]))?;
     let input = Input {
+        agent: None,
         system: &system,
         packages: installed,
         users: &users,

@@ -78,6 +78,8 @@ pub(super) struct Order {
     pub(super) recipes: BTreeMap<String, String>,
     /// What the definition copies, in the order of the streams.
     pub(super) copied: Vec<Listing>,
+    /// The agent, whose stream comes after those: its size; none where the system has none.
+    pub(super) agent: Option<u64>,
     /// Formats.
     pub(super) formats: Vec<OutputFormat>,
     /// Bills of materials; none: the definition's.

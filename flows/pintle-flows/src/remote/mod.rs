@@ -103,7 +103,11 @@ pub fn build(
     let (lock, text) = settle(request, supply, tell)?;
     let copied = sources::read(definition, supply.store)
         .map_err(|error| RemoteError::Sources(std::io::Error::other(error)))?;
-    let order = order(request, builder, (&lock, text), sources::listings(&copied))?;
+    let agent = sources::agent(request).map_err(BuildError::from)?;
+    let order = Order {
+        agent: agent.as_ref().map(|agent| agent.len() as u64),
+        ..order(request, builder, (&lock, text), sources::listings(&copied))?
+    };
     let program = Program::read(builder.program)
         .map_err(|source| RemoteError::Program { path: builder.program.display().to_string(), source })?;
     steps.end("lock", supply);
@@ -111,7 +115,7 @@ pub fn build(
     // There: a login, our program, what to build, and packages that it cannot get.
     let mut link = Link::open(builder, &program, supply, tell)?;
     let before = link.sent();
-    link.send(|to| sources::send(order, &copied, supply.store, to))?;
+    link.send(|to| sources::send(order, &copied, agent.as_deref(), supply.store, to))?;
     link.traffic.definition = link.sent() - before;
     steps.end("builder", supply);
     let mut answer = link.answer()?;
@@ -171,6 +175,7 @@ fn order(
         lock: text,
         recipes: sources::recipes(&definition.folder).map_err(RemoteError::Sources)?,
         copied,
+        agent: None,
         formats: formats(request).to_vec(),
         sbom: request.reports.sbom.map(<[_]>::to_vec),
         no_page: request.reports.no_page,

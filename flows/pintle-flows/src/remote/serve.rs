@@ -119,12 +119,13 @@ pub fn serve<W: Write + Send>(
         other => return Err(Garbled::turn(&other, "an order").into()),
     };
     let definition = sources::take(&order, &mut from, scratch.path(), supply.store)?;
+    let agent = sources::take_agent(&order, &mut from, scratch.path())?;
     let lock = lockfile::parse(&order.lock)?;
     let sent = gather(&order, &definition, &lock, &mut from, caller, supply)?;
     // Everything is unpacked: this only keeps the build from asking for mirrors that are not there.
     let supply = &if sent { Supply { vendor: Some(scratch.path()), ..*supply } } else { *supply };
     let out = scratch.path().join("out");
-    let built = work(&order, &definition, &out, caller, supply)?;
+    let built = work(&order, (&definition, agent.as_deref()), &out, caller, supply)?;
     send(built, &out, caller, supply)
 }
 
@@ -177,7 +178,7 @@ fn take_package(sha256: Digest, size: u64, from: &mut Caught, supply: &Supply<'_
 
 fn work<W: Write + Send>(
     order: &Order,
-    definition: &Definition,
+    (definition, agent): (&Definition, Option<&Path>),
     out: &Path,
     caller: &Caller<W>,
     supply: &Supply<'_>,
@@ -194,6 +195,7 @@ fn work<W: Write + Send>(
         // Keys do not travel: who wants signatures builds at home.
         signing: None,
         reports: Reports { sbom: order.sbom.as_deref(), no_page: order.no_page },
+        agent,
         checksum: order.checksum,
     };
     let mut tell = |event: Event| match event {

@@ -3,16 +3,18 @@
 
 use super::frame::Writer;
 use super::message::{Frames, Garbled, Incoming, Listing, Message, Order, Runs, say, stream};
+use crate::build::{AgentError, Request, agent};
 use crate::definition::{Copied, Definition, Received};
 use crate::tar_tree::{self, TarTreeError};
 use pintle_model::{Blob, Bytes, Kind, Lock, Segment, Tree, TreePath};
 use pintle_package::tar;
 use pintle_world::Store;
 use pintle_world::host_tree::HostTreeError;
+use pintle_world::sparse::Run;
 use pintle_world::spool::Spool;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Everything that `definition` copies, by the text in it, in the order of the streams.
 pub(super) fn read(
@@ -68,10 +70,20 @@ pub(super) fn recipes(folder: &Path) -> io::Result<BTreeMap<String, String>> {
     Ok(found)
 }
 
+/// The agent that the system gets; none where it gets none.
+///
+/// # Errors
+/// [`AgentError`].
+pub(super) fn agent(request: &Request<'_>) -> Result<Option<Vec<u8>>, AgentError> {
+    let wanted = agent::wanted(request.definition.system());
+    wanted.then(|| agent::bytes(request.agent)).transpose()
+}
+
 /// Sends the order and what it names.
 pub(super) fn send<W: Write>(
     order: Order,
     copied: &BTreeMap<String, Copied>,
+    agent: Option<&[u8]>,
     store: &Store,
     to: &mut Writer<W>,
 ) -> io::Result<()> {
@@ -81,7 +93,32 @@ pub(super) fn send<W: Write>(
             tar::write(tree, store, out).map_err(|error| io::Error::new(error.source.kind(), error))
         })?;
     }
-    Ok(())
+    agent.map_or(Ok(()), |agent| stream(to, |out| out.write_all(agent)).map(drop))
+}
+
+/// Takes the agent in, which comes after what is copied: where it lies in `scratch`.
+pub(super) fn take_agent<F: Frames>(
+    order: &Order,
+    from: &mut F,
+    scratch: &Path,
+) -> Result<Option<PathBuf>, F::Error>
+where
+    F::Error: From<TakeError>,
+{
+    let Some(size) = order.agent else { return Ok(None) };
+    let keep = |source| TakeError::Keep { folder: scratch.display().to_string(), source };
+    let mut bytes = Vec::new();
+    from.stream("the agent", size, &mut |run| {
+        match run {
+            Run::Data(data) => bytes.extend_from_slice(data),
+            // No longer than it was said to be: the stream counts.
+            Run::Zeros(len) => bytes.resize(bytes.len() + len as usize, 0),
+        }
+        Ok(())
+    })?;
+    let path = scratch.join("pintle-agent");
+    pintle_world::files::write_new(&path, &bytes).map_err(keep)?;
+    Ok(Some(path))
 }
 
 /// What was sent cannot be taken in.

@@ -118,6 +118,7 @@ impl World {
             contents: &contents,
             epoch: EPOCH,
             host_files: &self.host,
+            agent: None,
             recipes: &self.recipes,
         })?;
         Ok(Done { assembled, contents })

@@ -31,6 +31,15 @@ pub(crate) enum Command {
     /// Each must hold three times, a second apart. Waits for nothing that does not hold, and changes nothing. Ends with 5
     /// where some check does not hold.
     Health(Health),
+    /// Say what this machine runs: version, place on the disk, what firmware and kernel check, health, drift
+    ///
+    /// Ends with 5 where a block of /usr was not what it should be, or this boot is not good.
+    Status,
+    /// Say how /etc differs from what the image made it of: what will be lost at the next boot
+    ///
+    /// Content, permissions, owners and targets of links are compared. What the machine keeps of its own (identity, host
+    /// keys) and what every machine makes by itself is left out. Ends with 5 where there is a difference.
+    Drift,
     /// Write the manual pages and the reference into a folder
     #[cfg(feature = "docs")]
     #[command(hide = true)]

@@ -1,4 +1,6 @@
 //! What the agent does on a running machine: read (world), decide (rules), write (world).
 
+pub mod drift;
 pub mod health;
 mod places;
+pub mod status;

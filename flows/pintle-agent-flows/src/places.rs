@@ -12,6 +12,18 @@ pub(crate) const LOADER_BOOT_COUNT: &str =
 /// What systemd-networkd says of the network as a whole.
 pub(crate) const NETWORK: &str = "/run/systemd/netif/state";
 
+/// What `/etc` is made of at each start.
+pub(crate) const FACTORY_ETC: &str = "/usr/share/factory/etc";
+pub(crate) const ETC: &str = "/etc";
+/// What the machine keeps of its own in `/etc`.
+pub(crate) const KEEP: &str = "/usr/lib/pintle/keep.conf";
+/// Where the kernel shows EFI variables.
+pub(crate) const EFI_VARIABLES: &str = "/sys/firmware/efi/efivars";
+/// Vendor of the variables of the UEFI specification.
+pub(crate) const UEFI_GLOBAL: &str = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
+/// PCRs of the first TPM.
+pub(crate) const PCRS: &str = "/sys/class/tpm/tpm0/pcr-sha256";
+
 /// Longest EFI variable, and longest small file of ours, in bytes.
 pub(crate) const SMALL: u64 = 64 << 10;
 /// Longest document of ours, in bytes.

@@ -8,11 +8,15 @@
 //! watch.rs     rounds of checks, up to a verdict
 //! counting.rs  whether the boot loader counts this boot, and what a bad one does
 //! verdict.rs   /run/pintle/health.json: what became of it
+//! status.rs    what a machine runs, and how sure that is
+//! drift.rs     how /etc differs from what it was made of
 //! ```
 
 pub mod counting;
+pub mod drift;
 pub mod gate;
 pub mod http;
+pub mod status;
 pub mod units;
 pub mod verdict;
 pub mod watch;

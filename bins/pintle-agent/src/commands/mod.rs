@@ -1,3 +1,5 @@
 //! One file per command.
 
+pub(crate) mod drift;
 pub(crate) mod health;
+pub(crate) mod status;

@@ -7,5 +7,9 @@ use crate::{Outcome, root};
 pub(crate) fn run(rest: &[&str]) -> Outcome {
     let mut words = vec!["cargo", "run", "--quiet", "--package", "pintle", "--", "docs", "docs/reference"];
     words.extend(rest);
+    call(&words, &root())?;
+    let mut words = vec!["cargo", "run", "--quiet", "--package", "pintle-agent", "--features", "docs", "--"];
+    words.extend(["docs", "docs/reference"]);
+    words.extend(rest);
     call(&words, &root())
 }

@@ -1,7 +1,7 @@
 //! What a chore needs of the machine: Debian packages, installed when missing.
 
 use crate::{Outcome, say};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// To boot images. From backports: Debian 12's own QEMU 7.2 crashes one in ten boots of kernel 6.12.
@@ -66,6 +66,13 @@ pub(crate) const JUDGES: [&str; 56] = [
     "xz-utils",
     "zstd",
 ];
+
+/// Builds the agent as it goes into images, and gives its file.
+pub(crate) fn agent(root: &Path) -> Result<PathBuf, String> {
+    call(&["cargo", "build", "--profile", "agent", "--package", "pintle-agent"], root)?;
+    let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".to_owned());
+    Ok(root.join(target).join("agent/pintle-agent"))
+}
 
 /// Runs a command; its output is the user's to see.
 pub(crate) fn call(words: &[&str], folder: &Path) -> Outcome {

@@ -1,6 +1,6 @@
 //! Every check and test, in the order in which a failure is cheapest.
 
-use crate::machine::{JUDGES, call, need, need_qemu};
+use crate::machine::{JUDGES, agent, call, need, need_qemu};
 use crate::{Outcome, root, tidy};
 
 /// `cargo xtask test [-- ARGUMENTS FOR cargo test]`.
@@ -16,7 +16,8 @@ pub(crate) fn run(rest: &[&str]) -> Outcome {
     let pages = ["env", "RUSTDOCFLAGS=-Dwarnings", "cargo", "doc", "--workspace", "--no-deps", "--quiet"];
     call(&pages, &root)?;
     call(&["cargo", "run", "--quiet", "--package", "xtask", "--", "docs", "--check"], &root)?;
-    let mut words = vec!["cargo", "test", "--workspace", "--no-fail-fast"];
+    let agent = format!("PINTLE_AGENT={}", agent(&root)?.display());
+    let mut words = vec!["env", &agent, "cargo", "test", "--workspace", "--no-fail-fast"];
     words.extend(rest.iter().filter(|word| **word != "--"));
     call(&words, &root)
 }

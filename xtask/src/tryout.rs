@@ -1,6 +1,6 @@
 //! The newcomer's first command.
 
-use crate::machine::{call, need_qemu};
+use crate::machine::{agent, call, need_qemu};
 use crate::{Outcome, root, say};
 
 /// `cargo xtask try [ARGUMENTS FOR pintle run]`.
@@ -11,6 +11,10 @@ pub(crate) fn run(rest: &[&str]) -> Outcome {
     let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".to_owned());
     let pintle = format!("{target}/release/pintle");
     let pintle = pintle.as_str();
+    // Beside it, where it looks for one.
+    let beside = root.join(pintle).with_file_name("pintle-agent");
+    std::fs::copy(agent(&root)?, &beside)
+        .map_err(|error| format!("cannot write {}: {error}", beside.display()))?;
     call(&[pintle, "build", "examples/web", "--output", "out"], &root)?;
     let mut words = vec![pintle, "run", "out/web.raw", "--until", "http://:80/"];
     words.extend(rest);

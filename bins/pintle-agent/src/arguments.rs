@@ -35,6 +35,11 @@ pub(crate) enum Command {
     ///
     /// Ends with 5 where a block of /usr was not what it should be, or this boot is not good.
     Status,
+    /// Give this boot, which is good, all its tries again: in the name of its image (UEFI), or in GRUB's environment block
+    ///
+    /// The system does it by itself, once boot-complete.target is reached. A rescue, and what nobody counts, stay as they
+    /// are.
+    Bless,
     /// Say how /etc differs from what the image made it of: what will be lost at the next boot
     ///
     /// Content, permissions, owners and targets of links are compared. What the machine keeps of its own (identity, host
@@ -58,4 +63,8 @@ pub(crate) struct Health {
     /// /run/pintle/health.json, and start the machine again where the boot loader counts this boot and it is not good
     #[arg(long)]
     pub(crate) gate: bool,
+    /// Start the machine again where no verdict is there yet and the boot loader counts this boot: for a timer that runs
+    /// out after the deadline
+    #[arg(long, conflicts_with = "gate")]
+    pub(crate) late: bool,
 }

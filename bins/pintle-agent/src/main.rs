@@ -19,6 +19,7 @@ fn main() -> ExitCode {
     let machine = Machine::default();
     let outcome = match &cli.command {
         Command::Health(arguments) => commands::health::run(arguments, &machine, &reporter),
+        Command::Bless => commands::bless::run(&machine, &reporter),
         Command::Status => commands::status::run(&machine, &reporter),
         Command::Drift => commands::drift::run(&machine, &reporter),
         #[cfg(feature = "docs")]

@@ -46,7 +46,7 @@ mod tests {
     fn an_edit_shows_and_what_the_machine_keeps_does_not() {
         let folder = tempfile::tempdir().unwrap();
         let machine = Machine::new(folder.path().to_owned(), "/bin/false".into());
-        insta::assert_snapshot!(drift(&machine).unwrap_err(), @"");
+        insta::assert_snapshot!(drift(&machine).unwrap_err(), @"/etc of this system was not made at its start: there is no /usr/lib/pintle/keep.conf");
         let write = |path: &str, text: &str| {
             let path = folder.path().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -67,6 +67,13 @@ mod tests {
         fs::remove_dir_all(folder.path().join("etc/nginx")).unwrap();
         fs::remove_file(folder.path().join("etc/resolv.conf")).unwrap();
         symlink("/dev/null", folder.path().join("etc/resolv.conf")).unwrap();
-        insta::assert_snapshot!(text(&drift(&machine).unwrap()), @"");
+        insta::assert_snapshot!(text(&drift(&machine).unwrap()), @"
+        + /etc/cron.d
+        ~ /etc/hosts: other content
+        ~ /etc/motd: mode 0600, not 0644
+        - /etc/nginx
+        ~ /etc/resolv.conf: points to /dev/null, not to ../run/resolv.conf
+        these last until the next boot; to keep them, write them into the definition
+        ");
     }
 }

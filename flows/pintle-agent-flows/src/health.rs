@@ -1,6 +1,7 @@
 //! Whether this boot is good.
 
-use crate::places::{BOOT_TRIES, DOCUMENT, GATE, LOADER_BOOT_COUNT, NETWORK, SMALL, VERDICT};
+use crate::places::{CMDLINE, DOCUMENT, GATE, LOADER_BOOT_COUNT, NETWORK, SMALL, VERDICT};
+use pintle_health::counting::is_rescue;
 use pintle_health::{
     Action, BootCounting, Failing, Gate, GateError, HttpUrl, Seen, Step, Verdict, Watch, http, units, watch,
 };
@@ -12,7 +13,7 @@ use std::time::Duration;
 /// What of a program's last words is told, in bytes.
 const SAID: u64 = 400;
 /// The unit that makes a boot good in the eyes of the boot loader.
-const BLESS: &str = "systemd-bless-boot.service";
+const BLESS: &str = "pintle-bless.service";
 
 /// Why nobody knows.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +49,23 @@ impl Report {
     pub fn text(&self) -> String {
         self.verdict.text(&self.gate, self.counting)
     }
+}
+
+/// After the deadline: what has to be done where no verdict is there. Whoever would have given one hangs, or waits for what
+/// hangs.
+///
+/// # Errors
+/// [`HealthError`].
+pub fn late(machine: &Machine) -> Result<Action, HealthError> {
+    if machine.bytes(VERDICT, DOCUMENT)?.is_some() {
+        return Ok(Action::Stay);
+    }
+    let gate = gate(machine)?;
+    let action = counting(machine)?.action(gate.on_failure, gate.tries);
+    if action == Action::Reboot {
+        machine.reboot().map_err(HealthError::Reboot)?;
+    }
+    Ok(action)
 }
 
 /// Makes the checks as they are now; waits for nothing, changes nothing.
@@ -180,11 +198,13 @@ fn network(state: Option<&str>) -> Result<(), String> {
 /// # Errors
 /// [`FileError`].
 pub(crate) fn counting(machine: &Machine) -> Result<BootCounting, FileError> {
+    let cmdline = machine.text(CMDLINE, SMALL)?.unwrap_or_default();
+    if is_rescue(&cmdline) {
+        return Ok(BootCounting::Uncounted);
+    }
     let loader = machine.bytes(LOADER_BOOT_COUNT, SMALL)?;
-    let counted = match loader.as_deref().and_then(BootCounting::from_loader) {
-        None => machine.text(BOOT_TRIES, SMALL)?.as_deref().and_then(BootCounting::from_run),
-        found => found,
-    };
+    let counted = loader.as_deref().and_then(BootCounting::from_loader);
+    let counted = counted.or_else(|| BootCounting::from_cmdline(&cmdline));
     let Some(counted) = counted else { return Ok(BootCounting::Uncounted) };
     // Where systemd cannot be asked, nobody has called it good.
     let said = machine.show_units(units::PROPERTIES, &[BLESS]).unwrap_or_default();

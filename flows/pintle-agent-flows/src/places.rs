@@ -4,8 +4,8 @@
 pub(crate) const GATE: &str = "/usr/lib/pintle/health.json";
 /// What became of this boot.
 pub(crate) const VERDICT: &str = "/run/pintle/health.json";
-/// How often the boot loader tried, on machines without EFI variables.
-pub(crate) const BOOT_TRIES: &str = "/run/pintle/boot-tries";
+/// What the kernel was started with.
+pub(crate) const CMDLINE: &str = "/proc/cmdline";
 /// Boot loader's EFI variable with the entry that it counted (systemd's Boot Loader Interface).
 pub(crate) const LOADER_BOOT_COUNT: &str =
     "/sys/firmware/efi/efivars/LoaderBootCountPath-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";

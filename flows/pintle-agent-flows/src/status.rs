@@ -1,23 +1,19 @@
 //! What this machine runs, and how sure that is.
 
+use crate::disk::usr;
 use crate::drift::{DriftError, drift};
 use crate::health::counting;
-use crate::places::{DOCUMENT, EFI_VARIABLES, PCRS, SMALL, UEFI_GLOBAL, VERDICT};
-use pintle_health::status::{
-    Partition, SecureBoot, Slot, Verity, device_of, letter, os_release, parameter, secure_boot, verity,
-};
+use crate::places::{CMDLINE, DOCUMENT, EFI_VARIABLES, PCRS, SMALL, UEFI_GLOBAL, VERDICT};
+use pintle_health::status::{SecureBoot, Slot, Verity, os_release, parameter, secure_boot};
 use pintle_health::{BootCounting, State, Verdict};
-use pintle_machine::{Ended, FileError, Machine, run};
+use pintle_machine::{FileError, Machine};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 /// Version of the document.
 pub const STATUS_SCHEMA: u32 = 1;
 /// PCRs that say what was started: firmware's policy (7), and the unified kernel image with the phases of the boot (11).
 const SHOWN: [u8; 2] = [7, 11];
-/// The device mapper answers at once.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// All of it.
 #[derive(Clone, Debug, Serialize)]
@@ -116,7 +112,7 @@ impl Status {
 pub fn status(machine: &Machine) -> Result<Status, FileError> {
     let release = machine.text("/etc/os-release", SMALL)?.unwrap_or_default();
     let of = |key| os_release(&release, key).map(str::to_owned);
-    let cmdline = machine.text("/proc/cmdline", SMALL)?.unwrap_or_default();
+    let cmdline = machine.text(CMDLINE, SMALL)?.unwrap_or_default();
     let (slot, verity) = usr(machine)?;
     let verdict = machine.bytes(VERDICT, DOCUMENT)?;
     Ok(Status {
@@ -137,50 +133,6 @@ pub fn status(machine: &Machine) -> Result<Status, FileError> {
             Err(DriftError::File(error)) => return Err(error),
         },
     })
-}
-
-/// The partition under `/usr`, and whether it is checked: through `/sys/dev/block`, as the kernel has it.
-fn usr(machine: &Machine) -> Result<(Slot, Verity), FileError> {
-    let mounts = machine.text("/proc/self/mountinfo", DOCUMENT)?.unwrap_or_default();
-    let Some(device) = device_of(&mounts, "/usr") else { return Ok((Slot::default(), Verity::Off)) };
-    let block = format!("/sys/dev/block/{device}");
-    let uuid = machine.text(&format!("{block}/dm/uuid"), SMALL)?.unwrap_or_default();
-    let name = machine.text(&format!("{block}/dm/name"), SMALL)?.unwrap_or_default();
-    let verity = if uuid.starts_with("CRYPT-VERITY-") { asked(name.trim()) } else { Verity::Off };
-    // Below a device of the device mapper are its data and its hashes; the data comes first on the disk.
-    let own = machine.names(&format!("{block}/slaves"))?;
-    let partitions = partitions(machine)?;
-    let lowest = own.iter().filter_map(|name| partitions.iter().find(|partition| partition.device == **name));
-    let Some(found) = lowest.min_by_key(|partition| partition.number) else {
-        return Ok((Slot::default(), verity));
-    };
-    let event =
-        machine.text(&format!("/sys/class/block/{}/uevent", found.device), SMALL)?.unwrap_or_default();
-    let slot = Slot {
-        letter: letter(&found.device, &partitions),
-        label: event.lines().find_map(|line| line.strip_prefix("PARTNAME=")).map(str::to_owned),
-        device: Some(found.device.clone()),
-    };
-    Ok((slot, verity))
-}
-
-fn partitions(machine: &Machine) -> Result<Vec<Partition>, FileError> {
-    let mut found = Vec::new();
-    for name in machine.names("/sys/class/block")? {
-        let number = machine.text(&format!("/sys/class/block/{name}/dev"), SMALL)?.unwrap_or_default();
-        let entry = machine.text(&format!("/run/udev/data/b{}", number.trim()), SMALL)?.unwrap_or_default();
-        found.extend(Partition::from_udev(&name, &entry));
-    }
-    Ok(found)
-}
-
-/// What the device mapper says; who may not ask, or has no dmsetup, does not know.
-fn asked(name: &str) -> Verity {
-    let words = ["/usr/sbin/dmsetup", "status", name].map(str::to_owned);
-    match run(&words, SMALL, PATIENCE) {
-        Ok((Ended::Well, said)) => verity(&said),
-        _ => Verity::Unknown,
-    }
 }
 
 fn firmware(machine: &Machine) -> Result<SecureBoot, FileError> {
@@ -213,9 +165,18 @@ mod tests {
             fs::write(path, text).unwrap();
         };
         let machine = Machine::new(folder.path().to_owned(), "/bin/false".into());
-        insta::assert_snapshot!(status(&machine).unwrap().text(), @"");
+        insta::assert_snapshot!(status(&machine).unwrap().text(), @"
+        system       unnamed 
+        slot         none: /usr has no partition of its own
+        /usr         not checked
+        secure boot  none: not started by UEFI
+        TPM          none
+        boot         not counted
+        health       no verdict yet
+        drift of /etc not known
+        ");
         write("etc/os-release", "ID=debian\nIMAGE_ID=web\nIMAGE_VERSION=7\n");
-        write("proc/cmdline", "root=tmpfs usrhash=ed42 quiet\n");
+        write("proc/cmdline", "root=tmpfs usrhash=ed42 pintle.slot=b pintle.left=2\n");
         write("proc/self/mountinfo", "73 36 254:0 / /usr ro,relatime shared:2 - erofs /dev/mapper/usr ro\n");
         write("sys/dev/block/254:0/dm/name", "pintle-test-none\n");
         write("sys/dev/block/254:0/dm/uuid", "CRYPT-VERITY-1-usr\n");
@@ -236,8 +197,16 @@ mod tests {
         write("sys/dev/block/254:0/slaves/vda5", "");
         write("sys/firmware/efi/efivars/x", "");
         write("sys/class/tpm/tpm0/pcr-sha256/11", "AB01\n");
-        write("run/pintle/boot-tries", "2-1\n");
-        insta::assert_snapshot!(status(&machine).unwrap().text(), @"");
+        insta::assert_snapshot!(status(&machine).unwrap().text(), @"
+        system       web 7
+        slot         B (vda4, labelled web_4)
+        /usr         checked; only root may ask how it went
+        secure boot  off
+        PCR 11       ab01
+        boot         counted: try 1, 2 left
+        health       no verdict yet
+        drift of /etc not known
+        ");
         let failing = r#"[{"check": {"kind": "network"}, "why": "it is offline"}]"#;
         write(
             "run/pintle/health.json",

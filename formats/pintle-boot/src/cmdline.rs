@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+/// Words that make a boot a rescue: nothing is counted, the machine does not start again by itself, and the services of
+/// the definition stay off. The kernel passes the first over.
+pub const RESCUE: &str = "pintle.rescue panic=0 systemd.unit=pintle-rescue.target";
+
 /// A kernel command line: words that are free of spaces outside of double quotes.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Cmdline(Vec<String>);

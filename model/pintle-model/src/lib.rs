@@ -18,6 +18,7 @@ mod service;
 mod sink;
 mod size;
 mod slim;
+mod slot;
 mod system;
 mod time;
 mod tree;
@@ -41,9 +42,10 @@ pub use service::{Command, Ready, Restart, Sandbox, Service, StateDirectory};
 pub use sink::{Count, Offset, Sink, WriteAll};
 pub use size::{BadSize, Size};
 pub use slim::{SlimRule, left_out, may_hold_kept};
+pub use slot::Slot;
 pub use system::{
-    Accept, Check, Debian, Enrol, FileContent, FileSpec, GroupSpec, Health, Image, Kernel, Layout, OnFailure,
-    SYSTEM_SCHEMA, SbomFormat, SecureBoot, Source, SourceLine, Suite, System, Units, UserSpec,
+    Accept, Check, Debian, Encrypt, Enrol, FileContent, FileSpec, GroupSpec, Health, Image, Kernel, Layout,
+    OnFailure, SYSTEM_SCHEMA, SbomFormat, SecureBoot, Source, SourceLine, Suite, System, Units, UserSpec,
 };
 pub use time::rfc3339;
 pub use tree::{Tree, TreeError};

@@ -206,9 +206,15 @@ pub struct Image {
     /// Boot by UEFI (systemd-boot, UKI).
     #[serde(default = "yes")]
     pub uefi: bool,
+    /// Bring an entry that starts when the tries of all others are used up, in layout [`Layout::Verified`].
+    #[serde(default = "yes")]
+    pub rescue: bool,
     /// Bring what talks to a TPM, in layout [`Layout::Verified`].
     #[serde(default = "yes")]
     pub tpm: bool,
+    /// Encryption of `/var`, in layout [`Layout::Verified`].
+    #[serde(default)]
+    pub encrypt: Encrypt,
     /// Signatures of what UEFI firmware starts.
     #[serde(default, skip_serializing_if = "SecureBoot::is_off")]
     pub secure_boot: SecureBoot,
@@ -221,6 +227,19 @@ pub struct Image {
     /// Timestamp of everything Pintle makes itself, seconds since 1970. None: the newest snapshot time of the lock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<i64>,
+}
+
+/// Encryption of `/var`, decided when a machine starts for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum Encrypt {
+    /// None.
+    #[default]
+    Off,
+    /// LUKS2 with a key that the TPM gives out to what is signed by `pcr.key`; a machine without a TPM is refused.
+    Tpm,
+    /// The same; a machine without a TPM goes without.
+    TpmIfThere,
 }
 
 /// Who signs what UEFI firmware starts, and how machines come to know it.
@@ -305,7 +324,9 @@ impl Default for Image {
             esp_size: None,
             bios: true,
             uefi: true,
+            rescue: true,
             tpm: true,
+            encrypt: Encrypt::Off,
             secure_boot: SecureBoot::default(),
             sbom: default_sbom(),
             report: true,

@@ -1,12 +1,13 @@
 //! The agent in a system, what it needs of it, and what makes it stand before `boot-complete.target`.
 
+mod assessment;
 mod needs;
 
 use crate::edit::Editor;
 use crate::error::AssembleError;
+use crate::input::AgentFiles;
 use needs::lacking;
-use pintle_health::Gate;
-use pintle_model::{Blob, Kind, Origin, System};
+use pintle_model::{Kind, Origin, System};
 
 /// Where it is.
 pub const AGENT: &str = "/usr/lib/pintle/pintle-agent";
@@ -19,22 +20,26 @@ const UNITS: &str = "/usr/lib/systemd/system";
 ///
 /// # Errors
 /// [`AssembleError`]: it would not run there, or its checks cannot be made.
-pub(crate) fn place(editor: &mut Editor<'_>, system: &System, agent: &Blob) -> Result<(), AssembleError> {
+pub(crate) fn place(
+    editor: &mut Editor<'_>,
+    system: &System,
+    agent: &AgentFiles<'_>,
+) -> Result<(), AssembleError> {
     editor.act_as(Origin::Generated("agent".to_owned()));
-    lacking(editor.tree(), agent, editor.contents(), system.arch)?;
-    let gate = Gate::of(system).map_err(AssembleError::Health)?;
+    lacking(editor.tree(), agent.program, editor.contents(), system.arch)?;
     let path = editor.path(AGENT)?;
     let attrs = editor.attrs(0o755);
-    editor.put(&path, Kind::File(agent.clone()), attrs)?;
+    editor.put(&path, Kind::File(agent.program.clone()), attrs)?;
     editor.link("/usr/bin/pintle-agent", "../lib/pintle/pintle-agent")?;
-    editor.file(GATE, gate.text(), 0o644, (0, 0))?;
-    editor.file(&format!("{UNITS}/pintle-health.service"), unit(&gate), 0o644, (0, 0))?;
+    editor.file(GATE, agent.gate, 0o644, (0, 0))?;
+    editor.file(&format!("{UNITS}/pintle-health.service"), unit(agent.runs_commands), 0o644, (0, 0))?;
     let requires = format!("{UNITS}/boot-complete.target.requires/pintle-health.service");
     editor.link(&requires, "../pintle-health.service")?;
     // Without a boot loader that counts nobody would ask for it.
     let wants = format!("{UNITS}/multi-user.target.wants/boot-complete.target");
     editor.link(&wants, "../boot-complete.target")?;
-    editor.file(&format!("{UNITS}/boot-complete.target.d/pintle.conf"), AFTER.to_owned(), 0o644, (0, 0))
+    editor.file(&format!("{UNITS}/boot-complete.target.d/pintle.conf"), AFTER.to_owned(), 0o644, (0, 0))?;
+    assessment::place(editor, &system.health)
 }
 
 /// A target comes after what it wants, unless that comes after it (systemd.target(5), "Default Dependencies"): people can
@@ -43,14 +48,11 @@ const AFTER: &str = "[Unit]\nAfter=multi-user.target\n";
 
 /// The unit that stands before `boot-complete.target`. It is not ordered after what it waits for: of a job that never ends
 /// it must say so.
-fn unit(gate: &Gate) -> String {
+fn unit(runs_commands: bool) -> String {
     let mut text = UNIT.to_owned();
     // Who looks at a service as its own user has to become that user.
-    let capabilities = if gate.runs_commands() {
-        "CAP_DAC_READ_SEARCH CAP_SETGID CAP_SETUID CAP_SYS_BOOT"
-    } else {
-        "CAP_SYS_BOOT"
-    };
+    let capabilities =
+        if runs_commands { "CAP_DAC_READ_SEARCH CAP_SETGID CAP_SETUID CAP_SYS_BOOT" } else { "CAP_SYS_BOOT" };
     text.push_str("CapabilityBoundingSet=");
     text.push_str(capabilities);
     text.push('\n');

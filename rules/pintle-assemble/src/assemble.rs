@@ -63,7 +63,11 @@ fn assemble_all(input: &Input<'_>) -> Result<Assembled, Problems> {
     problems(files::place(&mut editor, &accounts, &input.system.files, input.host_files))?;
     problems(accounts::make_homes(&mut editor, &accounts, input.system))?;
     problems(services(input, &mut editor, &accounts))?;
-    input.agent.map_or(Ok(()), |agent| agent::place(&mut editor, input.system, agent)).map_err(one)?;
+    input
+        .agent
+        .as_ref()
+        .map_or(Ok(()), |agent| agent::place(&mut editor, input.system, agent))
+        .map_err(one)?;
     report.not_enabled = units::enable(&mut editor, input.system, &plan.effects)?;
     identity::os_release(&mut editor, input.system).map_err(one)?;
     identity::machine_id(&mut editor).map_err(one)?;

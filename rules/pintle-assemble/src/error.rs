@@ -91,9 +91,6 @@ pub enum AssembleError {
         #[source]
         source: pintle_package::elf::ElfError,
     },
-    /// What a good boot is cannot be looked at.
-    #[error("the agent cannot make a check")]
-    Health(#[source] pintle_health::BadCheck),
     /// File bytes could not be read.
     #[error("cannot read {path}")]
     Read {

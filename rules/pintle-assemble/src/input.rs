@@ -50,7 +50,18 @@ pub struct Input<'a> {
     /// What `FileContent::Copy` names, by the text in the definition.
     pub host_files: &'a BTreeMap<String, HostContent>,
     /// The agent, where the system gets one.
-    pub agent: Option<&'a Blob>,
+    pub agent: Option<AgentFiles<'a>>,
     /// Recipes.
     pub recipes: &'a Recipes,
+}
+
+/// The agent, and what it reads.
+#[derive(Clone, Copy, Debug)]
+pub struct AgentFiles<'a> {
+    /// The program.
+    pub program: &'a Blob,
+    /// What a good boot is, as the agent reads it.
+    pub gate: &'a str,
+    /// Programs of the system run for it.
+    pub runs_commands: bool,
 }

@@ -44,7 +44,7 @@ pub use effect::{
 };
 pub use error::{AssembleError, AssembleErrors};
 pub use fstab::{Mount, fstab};
-pub use input::{HostContent, Input, Package};
+pub use input::{AgentFiles, HostContent, Input, Package};
 pub use recipes::Recipes;
 pub use report::{Coverage, PackageReport, Report, Slimmed};
 pub use scripts::{Surveyed, survey};

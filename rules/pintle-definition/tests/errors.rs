@@ -51,15 +51,15 @@ fn unknown_module() {
       = help: did you mean `nginx`?
       = doc: nginx (record): The web server nginx: static sites and proxies. Debian's default site is switched off.
     "#);
-    insta::assert_snapshot!(wrong("[mongodb]\nversion = 17\n"), @r#"
+    insta::assert_snapshot!(wrong("[mongodb]\nversion = 17\n"), @"
     error: unknown option `mongodb`
      --> system.toml:2:2
       |
     2 | [mongodb]
       |  ^^^^^^^ the definition has no such option or module
-      = help: options here: name, version, arch, import, source, image, accept, base, chrony, files, haproxy, network, nginx, node-exporter, packages, podman, postgresql, redis, services, slim, ssh, time, units, users
+      = help: options here: name, version, arch, import, source, image, accept, base, chrony, files, haproxy, health, network, nginx, node-exporter, packages, podman, postgresql, redis, services, slim, ssh, time, units, users
       = doc: What stands at the top of a definition: the system's name, where its packages come from, and the shape of its image.
-    "#);
+    ");
 }
 
 #[test]
@@ -436,9 +436,9 @@ fn one_path_from_two_sides() {
         |
       3 | "/etc/hostname" = { text = "x" }
         | ^^^^^^^^^^^^^^^ again here
-       ::: builtin:base/module.toml:160:1
+       ::: builtin:base/module.toml:165:1
         |
-    160 | [[files]]
+    165 | [[files]]
         | --------- first here
         = help: to put one in place of the other, write it under [force]
     "#);
@@ -453,7 +453,7 @@ fn mistakes_in_a_module() {
     2 | activ = "always"
       | ^^^^^ not known
       = help: did you mean `active`?
-      = doc: keys: type, doc, default, example, options, choices, min, max, keys, active, packages, files, users, groups, services, units, kernel, checks, accept, slim, set, require, warn
+      = doc: keys: type, doc, default, example, options, choices, min, max, keys, active, packages, files, users, groups, services, units, kernel, checks, health, accept, slim, set, require, warn
 
     error: `x` has no `doc`: say what it is for
      --> modules/mine/module.toml:3:10
@@ -529,14 +529,14 @@ fn mistakes_in_a_module() {
       | ^^^^^^^^^ in module `mine`
     ");
     let check = module("doc = \"Mine.\"\n[[checks]]\nudp = 3\n[[files]]\npath = \"x\"\ntext = \"\"\n");
-    insta::assert_snapshot!(wrong_with(check, "[mine]\n"), @r#"
+    insta::assert_snapshot!(wrong_with(check, "[mine]\n"), @"
     error: `udp` is not a key of [[checks]]
      --> modules/mine/module.toml:3:1
       |
     3 | udp = 3
       | ^^^ not known
-      = doc: keys: when, for-each, unit, tcp, http, command
-    "#);
+      = doc: keys: when, for-each, unit, tcp, http, command, not-failed, network
+    ");
     let reserved = MemoryFiles::new().with("modules/force/module.toml", "doc = \"Mine.\"\n");
     insta::assert_snapshot!(wrong_with(reserved, ""), @r#"
     error: a module can not be called `force`: the definition uses that word
@@ -577,7 +577,7 @@ fn documents() {
     insta::assert_snapshot!(read("{\"name\": \"web\"}"), @"web.json: this document has schema none; this version of Pintle reads schema 1");
     insta::assert_snapshot!(read("{\"schema\": 2}"), @"web.json: this document has schema 2; this version of Pintle reads schema 1");
     let rest = "\"name\": \"web\", \"version\": \"1\", \"source\": {\"debian\": {\"suites\": []}}";
-    insta::assert_snapshot!(read(&format!("{{\"schema\": 1, {rest},\n \"pakages\": []}}")), @"web.json:2:10: at `pakages`: unknown field `pakages`, expected one of `schema`, `name`, `version`, `arch`, `source`, `packages`, `accept`, `kernel`, `image`, `files`, `users`, `groups`, `services`, `units`, `checks`, `slim`");
+    insta::assert_snapshot!(read(&format!("{{\"schema\": 1, {rest},\n \"pakages\": []}}")), @"web.json:2:10: at `pakages`: unknown field `pakages`, expected one of `schema`, `name`, `version`, `arch`, `source`, `packages`, `accept`, `kernel`, `image`, `files`, `users`, `groups`, `services`, `units`, `checks`, `health`, `slim`");
     insta::assert_snapshot!(read(&format!("{{\"schema\": 1, {rest},\n \"users\": [{{\"name\": 3}}]}}")), @"web.json:2:21: at `users[0].name`: invalid type: integer `3`, expected a string");
     insta::assert_snapshot!(read(&format!("{{\"schema\": 1, {rest},\n \"packages\": [\"a b\"]}}")), @"web.json: at `packages[0]`: `a b` is not a package (`nginx`; with a version `nginx=1.26.3-3`; from a suite `nginx/trixie-backports`)");
     insta::assert_snapshot!(

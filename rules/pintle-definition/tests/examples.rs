@@ -1,7 +1,7 @@
 //! What users copy from evaluates, and to what it says.
 
 use pintle_definition::{FileKind, Files, FilesError, MemoryFiles, evaluate, evaluate_document, starter};
-use pintle_model::{Check, FileContent};
+use pintle_model::{Check, FileContent, Layout};
 use std::path::PathBuf;
 
 /// The real file system below a folder.
@@ -47,11 +47,11 @@ fn the_web_example_is_a_web_server() {
 
 #[test]
 fn the_starter_evaluates_without_a_change_and_with_everything_uncommented() {
-    let files = MemoryFiles::new().with("system.toml", starter("demo"));
+    let files = MemoryFiles::new().with("system.toml", starter("demo", Layout::Verified));
     let evaluation = evaluate(&files, "system.toml").unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(evaluation.system().name, "demo");
     let key = format!("ssh-ed25519 AAAA{} you@laptop", "C3Nz".repeat(16));
-    let everything: String = starter("demo")
+    let everything: String = starter("demo", Layout::Verified)
         .lines()
         .skip(3)
         .map(|line| match line.trim_start().strip_prefix("# ") {

@@ -259,7 +259,7 @@ fn every_package_knows_who_asked_for_it() {
     "#);
     insta::assert_debug_snapshot!(evaluation.asked_by("linux-image-cloud-amd64"), @r#"
     [
-        "builtin:base/module.toml:122:1",
+        "builtin:base/module.toml:127:1",
     ]
     "#);
     assert!(evaluation.asked_by("unknown").is_empty());

@@ -514,6 +514,13 @@ epoch = 1700000000
             ),
             bios: false,
             uefi: true,
+            rescue: true,
+            tpm: true,
+            encrypt: Off,
+            secure_boot: SecureBoot {
+                keys: None,
+                enrol: IfSafe,
+            },
             sbom: [
                 Spdx,
                 CycloneDx,

@@ -1,6 +1,7 @@
 //! Whether the boot loader counts this boot (UAPI.1, "Boot counting"), and what that means for one that is not good.
 
-use pintle_boot::loader::BootName;
+use crate::status::parameter;
+use pintle_boot::loader::{BootName, TRIES};
 use pintle_model::OnFailure;
 use serde::Serialize;
 
@@ -37,27 +38,16 @@ impl BootCounting {
     /// None: it says nothing of counting.
     #[must_use]
     pub fn from_loader(variable: &[u8]) -> Option<Self> {
-        /// Longest path that is looked at, in UTF-16 units.
-        const PATH_MAX: usize = 4096;
-        let units = variable.get(4..)?.chunks_exact(2).take(PATH_MAX);
-        let units = units.map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
-        let path: String =
-            char::decode_utf16(units.take_while(|unit| *unit != 0)).collect::<Result<_, _>>().ok()?;
-        let name = path.rsplit(['\\', '/']).next()?;
-        let tries = BootName::parse(name).ok()?.tries()?;
+        let tries = loaded(variable)?.tries()?;
         Some(Self::Counted { left: tries.left, done: tries.done.unwrap_or(1) })
     }
 
-    /// From `/run/pintle/boot-tries`, which whoever knows writes on machines without EFI variables: one line,
-    /// `LEFT-DONE`, as in the names of boot entries. None: it is no such line.
+    /// From the kernel's command line, on which GRUB says how many tries it has left (`pintle_boot::grub::slots`). None: it
+    /// does not.
     #[must_use]
-    pub fn from_run(text: &str) -> Option<Self> {
-        let (left, done) = text.trim_end().split_once('-')?;
-        let number = |text: &str| {
-            let digits = !text.is_empty() && text.len() < 6 && text.bytes().all(|b| b.is_ascii_digit());
-            if digits { text.parse().ok() } else { None }
-        };
-        Some(Self::Counted { left: number(left)?, done: number(done)? })
+    pub fn from_cmdline(cmdline: &str) -> Option<Self> {
+        let left = parameter(cmdline, "pintle.left")?.parse::<u32>().ok().filter(|left| *left < TRIES)?;
+        Some(Self::Counted { left, done: TRIES - left })
     }
 
     /// What to do where the boot is not good, and a release gets `tries` of them.
@@ -71,6 +61,24 @@ impl BootCounting {
             _ => Action::Stay,
         }
     }
+}
+
+/// Whether the kernel's command line makes this boot a rescue ([`pintle_boot::cmdline::RESCUE`]).
+#[must_use]
+pub fn is_rescue(cmdline: &str) -> bool {
+    cmdline.split_ascii_whitespace().any(|word| word == "pintle.rescue")
+}
+
+/// The file name in the EFI variable `LoaderBootCountPath`, as efivarfs shows it.
+pub(crate) fn loaded(variable: &[u8]) -> Option<BootName> {
+    /// Longest path that is looked at, in UTF-16 units.
+    const PATH_MAX: usize = 4096;
+    let units = variable.get(4..)?.chunks_exact(2).take(PATH_MAX);
+    let units = units.map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+    let path: String =
+        char::decode_utf16(units.take_while(|unit| *unit != 0)).collect::<Result<_, _>>().ok()?;
+    let name = path.rsplit(['\\', '/']).next()?;
+    BootName::parse(name).ok()
 }
 
 #[cfg(test)]
@@ -92,9 +100,9 @@ mod tests {
         assert_eq!(read("\\EFI\\Linux\\web_1.efi"), None);
         assert_eq!(BootCounting::from_loader(&[6, 0]), None);
         assert_eq!(BootCounting::from_loader(&[6, 0, 0, 0, 0, 0xd8]), None, "half a character");
-        assert_eq!(BootCounting::from_run("2-1\n"), counted(2, 1));
-        for bad in ["", "2", "-1", "a-1", "1-1-1", "999999-1"] {
-            assert_eq!(BootCounting::from_run(bad), None, "{bad}");
+        assert_eq!(BootCounting::from_cmdline("quiet pintle.slot=a pintle.left=2"), counted(2, 1));
+        for bad in ["", "pintle.left", "pintle.left=", "pintle.left=-1", "pintle.left=3", "xpintle.left=2"] {
+            assert_eq!(BootCounting::from_cmdline(bad), None, "{bad}");
         }
     }
 

@@ -209,12 +209,26 @@ mod tests {
             ("ssh/ssh_host_rsa_key", file("k"), 0o600, 0),
         ]);
         let list = "d /var/lib/pintle 0700 0 0\nC /var/lib/pintle/etc/ssh/ssh_host_rsa_key - - - - /etc/ssh/ssh_host_rsa_key\n";
-        insta::assert_snapshot!(text(&compare(&factory, &etc, &kept(list))), @"");
-        insta::assert_snapshot!(text(&compare(&factory, &factory.clone(), &BTreeSet::new())), @"");
+        insta::assert_snapshot!(text(&compare(&factory, &etc, &kept(list))), @"
+        ~ /etc/b: other content, mode 0600, not 0644, owner 7:0, not 0:0
+        ~ /etc/c: points to y
+        , not to x
+        - /etc/d/gone
+        ~ /etc/e: a link in place of a file
+        - /etc/gone.d
+        + /etc/new.d
+        + /etc/new.d.conf
+        ? /etc/shadow: only root may read it
+        these last until the next boot; to keep them, write them into the definition
+        ");
+        insta::assert_snapshot!(text(&compare(&factory, &factory.clone(), &BTreeSet::new())), @"
+        ? /etc/shadow: only root may read it
+        these last until the next boot; to keep them, write them into the definition
+        ");
         let same = items(&[("a", file("a"), 0o644, 0)]);
         assert_eq!(compare(&same, &same, &BTreeSet::new()), []);
-        insta::assert_snapshot!(text(&[]), @"");
+        insta::assert_snapshot!(text(&[]), @"/etc is what the image made it");
         let json = serde_json::to_string(&compare(&factory, &etc, &kept(list))[..1]).unwrap();
-        insta::assert_snapshot!(json, @"");
+        insta::assert_snapshot!(json, @r#"[{"path":"b","change":"changed","how":["other content","mode 0600, not 0644","owner 7:0, not 0:0"]}]"#);
     }
 }

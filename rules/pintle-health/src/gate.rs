@@ -1,14 +1,13 @@
 //! What must hold for a boot to count as good.
 
 use crate::http::{BadUrl, HttpUrl};
+use pintle_boot::loader::TRIES;
 use pintle_model::{Check, OnFailure, System};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Version of the document.
 pub const GATE_SCHEMA: u32 = 1;
-/// Tries that a new release gets (docs/verified.md).
-pub const TRIES: u32 = 3;
 /// Longest document, in bytes: a system has tens of checks, each with a line.
 pub const GATE_MAX: usize = 1 << 20;
 

@@ -7,11 +7,13 @@
 //! http.rs      what a server says to a request
 //! watch.rs     rounds of checks, up to a verdict
 //! counting.rs  whether the boot loader counts this boot, and what a bad one does
+//! bless.rs     what makes of a good boot one that is counted anew
 //! verdict.rs   /run/pintle/health.json: what became of it
 //! status.rs    what a machine runs, and how sure that is
 //! drift.rs     how /etc differs from what it was made of
 //! ```
 
+pub mod bless;
 pub mod counting;
 pub mod drift;
 pub mod gate;
@@ -21,6 +23,7 @@ pub mod units;
 pub mod verdict;
 pub mod watch;
 
+pub use bless::Bless;
 pub use counting::{Action, BootCounting};
 pub use gate::{BadCheck, Gate, GateError};
 pub use http::{BadUrl, HttpUrl};

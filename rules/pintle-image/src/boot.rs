@@ -1,21 +1,14 @@
-//! The two ways to the kernel: GRUB for PC BIOS, systemd-boot with a unified kernel image for UEFI.
+//! What both ways to the kernel have, and the way of PC BIOS to a root that can be written: GRUB.
 
 use crate::additions::Additions;
-use crate::input::{BootFiles, EfiFiles, GrubFiles, KernelFiles};
-use crate::sign::{self, Measured};
+use crate::input::{BootFiles, GrubFiles, KernelFiles};
 use crate::{Identity, Inputs, PlanError};
 use pintle_boot::cmdline::Cmdline;
 use pintle_boot::grub::config::{MODULES, Menu, MenuEntry};
 use pintle_boot::grub::{CoreSpec, Embedded, GrubError, core_image, embed};
-use pintle_boot::loader::{BootName, EspFiles, LoaderConf, esp_tree};
-use pintle_boot::uki::{HEAD_LEN, LinuxHeader, Sections};
-use pintle_model::{Arch, Blob, Kernel, Kind, Timestamp, Tree, TreePath};
+use pintle_boot::uki::{HEAD_LEN, LinuxHeader};
+use pintle_model::{Arch, Blob, Kernel, Kind};
 use uuid::Uuid;
-
-/// os-release files have some hundred bytes.
-const OS_RELEASE_MAX: u64 = 64 << 10;
-/// The stub has 92 kB.
-const STUB_MAX: u64 = 4 << 20;
 
 /// The command line of an entry that does not bring its own: our root, then the definition's words.
 pub(crate) fn cmdline(inputs: &Inputs<'_>, root: Uuid) -> Result<Cmdline, PlanError> {
@@ -57,94 +50,9 @@ pub(crate) fn check_kernel(inputs: &Inputs<'_>, kernel: &KernelFiles) -> Result<
     Ok(header.cmdline_max)
 }
 
-/// What the firmware's choice adds to a plan.
-pub(crate) struct Efi {
-    pub(crate) tree: Tree,
-    /// Each unified kernel image, in the order of the kernels.
-    pub(crate) ukis: Vec<Uki>,
-}
-
-/// A unified kernel image on the partition.
-pub(crate) struct Uki {
-    pub(crate) path: TreePath,
-    pub(crate) len: u64,
-    pub(crate) measured: Option<Measured>,
-}
-
 /// Seconds the menus wait: where there is a choice, a person must be able to make it.
-fn timeout(kernel: &Kernel, kernels: usize) -> u32 {
+pub(crate) fn timeout(kernel: &Kernel, kernels: usize) -> u32 {
     kernel.menu_timeout.unwrap_or(if kernels > 1 { 3 } else { 0 })
-}
-
-/// The tree of the EFI system partition.
-pub(crate) fn efi(
-    inputs: &Inputs<'_>,
-    boot: &BootFiles<'_>,
-    files: &EfiFiles,
-    cmdline: &Cmdline,
-) -> Result<Efi, PlanError> {
-    let system = inputs.system;
-    let title = format!("{}_{}", system.name, system.version);
-    let stub = files.stub.read(inputs.contents, STUB_MAX);
-    let stub = stub.map_err(|source| PlanError::Read { what: "systemd's EFI stub", source })?;
-    let several = boot.kernels.len() > 1;
-    let (mut images, mut measured) = (Vec::new(), Vec::new());
-    for kernel in &boot.kernels {
-        let stem = match &kernel.variant {
-            Some(variant) if variant.name.is_empty() => title.clone(),
-            Some(variant) => format!("{title}_{}", variant.name),
-            None if several => format!("{title}_{}", kernel.release),
-            None => title.clone(),
-        };
-        let name = BootName::image(&stem).map_err(PlanError::Name)?;
-        let os_release = os_release(inputs, kernel)?;
-        let sections = Sections {
-            os_release: &os_release,
-            cmdline: &cmdline_of(kernel, cmdline)?.to_string(),
-            device_tree: None,
-            uname: &kernel.release,
-            pcr_key: "",
-            pcr_signature: "",
-            linux: &kernel.image,
-            initrd: kernel.initrd.as_ref(),
-        };
-        let made = sign::uki(inputs, &stub, &sections)?;
-        images.push((name, made.image));
-        measured.push(made.measured);
-    }
-    // A pattern, so that the same kernel of the next version is the default as well.
-    let default = system.kernel.default.as_ref().filter(|_| several);
-    let default = default.map(|pattern| format!("{}_*_{pattern}.efi", system.name));
-    // Its own specialisations have longer names, and would come before it.
-    let itself = boot.kernels.first().is_some_and(|kernel| kernel.variant.is_some());
-    let default = if itself && several { images.first().map(|(name, _)| name.to_string()) } else { default };
-    let (enrolment, enrol) = sign::enrolment(inputs);
-    let timeout = timeout(&system.kernel, boot.kernels.len());
-    let conf = LoaderConf { default, timeout, enrolment, ..LoaderConf::default() };
-    let tree = esp_tree(&EspFiles {
-        arch: system.arch,
-        systemd_boot: &sign::signed(inputs, "systemd-boot", &files.systemd_boot)?,
-        images: &images,
-        conf: &conf,
-        enrol,
-        time: Timestamp::from_secs(inputs.epoch),
-    });
-    let uki = |((name, image), measured): (&(BootName, Blob), _)| Uki {
-        path: pintle_boot::loader::uki_path(name),
-        len: image.len(),
-        measured,
-    };
-    Ok(Efi { tree: tree.map_err(PlanError::Esp)?, ukis: images.iter().zip(measured).map(uki).collect() })
-}
-
-fn os_release(inputs: &Inputs<'_>, kernel: &KernelFiles) -> Result<Vec<u8>, PlanError> {
-    if let Some(variant) = &kernel.variant {
-        return Ok(variant.os_release.clone());
-    }
-    let found = ["etc/os-release", "usr/lib/os-release"].iter().find_map(|path| inputs.root.find(path));
-    let Some(Kind::File(blob)) = found.map(|inode| &inode.kind) else { return Err(PlanError::NoOsRelease) };
-    let bytes = blob.read(inputs.contents, OS_RELEASE_MAX);
-    bytes.map_err(|source| PlanError::Read { what: "os-release", source })
 }
 
 /// GRUB's core image for a root that is partition `root_number`, embedded at sector `start`.

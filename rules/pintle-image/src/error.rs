@@ -117,9 +117,22 @@ pub enum PlanError {
     /// `/usr` does not become a file system.
     #[error("the file system of /usr cannot be made")]
     UsrFileSystem(#[source] erofs::Error),
-    /// GRUB cannot start what it cannot read.
-    #[error("the layout `verified` starts by UEFI only: set `image.bios = false`")]
-    VerifiedBios,
+    /// GRUB reads the unified kernel image too.
+    #[error(
+        "the layout `verified` keeps its kernel in the unified kernel image, for BIOS as well: set `image.uefi = true`"
+    )]
+    VerifiedNoUefi,
+    /// Nobody could say what the TPM gives its key to.
+    #[error(
+        "`image.encrypt` seals /var to what `pcr.key` signs, and there is no such key: set `image.secure-boot.keys`"
+    )]
+    NoPolicyKey,
+    /// A unified kernel image without a part.
+    #[error("the unified kernel image has no section {0}")]
+    NoSection(&'static str),
+    /// GRUB reads sectors.
+    #[error("section {0} of the unified kernel image does not begin at a sector")]
+    Unaligned(&'static str),
     /// `image.slot-size` is too small.
     #[error("`image.slot-size` gives /usr {size}, it needs {needed} at least")]
     SlotTooSmall {

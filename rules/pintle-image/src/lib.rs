@@ -13,7 +13,9 @@ mod additions;
 mod boot;
 pub mod compare;
 mod container;
+mod efi;
 mod error;
+mod first_boot;
 mod identity;
 mod input;
 mod kernels;
@@ -23,6 +25,7 @@ mod lint;
 mod plan;
 pub mod platform;
 mod sign;
+mod slots;
 mod verified;
 mod write;
 

@@ -1,6 +1,8 @@
 use crate::additions::Additions;
-use crate::boot::{self, Efi};
+use crate::boot;
+use crate::efi::{self, Efi, Uki};
 use crate::sign::{self, Measured};
+use crate::slots;
 use crate::verified::{self, Usr};
 use crate::{Identity, Inputs, Mounting, PlanError};
 use crate::{kernels, layout};
@@ -8,7 +10,7 @@ use pintle_boot::cmdline::Cmdline;
 use pintle_boot::grub::Embedded;
 use pintle_disk::gpt::ALIGN;
 use pintle_fs::{ext4, vfat};
-use pintle_model::{Arch, Digest, Layout, Tree, TreePath};
+use pintle_model::{Arch, Digest, Encrypt, Layout, Tree, TreePath};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -181,8 +183,13 @@ pub fn plan(mut inputs: Inputs<'_>) -> Result<ImagePlan, Vec<PlanError>> {
         if !image.bios && !image.uefi {
             errors.push(PlanError::NoFirmware);
         }
-        if image.bios && system.image.layout == Layout::Verified {
-            errors.push(PlanError::VerifiedBios);
+        let verified = image.layout == Layout::Verified;
+        if image.bios && !image.uefi && verified {
+            errors.push(PlanError::VerifiedNoUefi);
+        }
+        let policies = inputs.signing.is_some_and(|signing| signing.policies.is_some());
+        if image.encrypt != Encrypt::Off && !policies {
+            errors.push(PlanError::NoPolicyKey);
         }
         if image.bios && system.arch != Arch::Amd64 {
             errors.push(PlanError::NoBios(system.arch));
@@ -193,14 +200,20 @@ pub fn plan(mut inputs: Inputs<'_>) -> Result<ImagePlan, Vec<PlanError>> {
         if image.uefi {
             let missing = PlanError::NoBootFiles { option: "uefi", what: "systemd-boot" };
             let made = boot.efi.as_ref().ok_or(missing);
-            let made = made.and_then(|files| boot::efi(&inputs, boot, files, &cmdline));
+            let made = made.and_then(|files| efi::efi(&inputs, boot, files, &cmdline));
             esp = keep(made, &mut errors);
         }
         if image.bios {
-            // Its place is fixed: the first partition, from 1 MiB on; root is the last.
-            let root_number = 2 + usize::from(image.uefi);
-            bios = keep(boot::grub(boot, root_number, ALIGN / 512).and_then(fits), &mut errors);
-            keep(boot::grub_files(&mut inputs, boot, &cmdline, &identity), &mut errors);
+            // Its place is fixed: the first partition, from 1 MiB on; root is the last, behind the EFI system partition.
+            let start = ALIGN / 512;
+            let made = match verified {
+                true => slots::grub(boot, 2, start),
+                false => boot::grub(boot, 2 + usize::from(image.uefi), start),
+            };
+            bios = keep(made.and_then(fits), &mut errors);
+            if !verified {
+                keep(boot::grub_files(&mut inputs, boot, &cmdline, &identity), &mut errors);
+            }
         }
     }
     if inputs.mounting == Mounting::Planned && usr.is_none() {
@@ -242,7 +255,7 @@ pub(crate) struct Parts {
 impl Parts {
     pub(crate) fn entries(&self) -> Vec<BootEntry> {
         let ukis = self.esp.iter().flat_map(|esp| &esp.ukis).map(Some).chain(std::iter::repeat(None));
-        let entry = |(release, uki): (&String, Option<&boot::Uki>)| BootEntry {
+        let entry = |(release, uki): (&String, Option<&Uki>)| BootEntry {
             release: release.clone(),
             uki: uki.map(|uki| uki.path.to_string()),
             uki_size: uki.map(|uki| uki.len),

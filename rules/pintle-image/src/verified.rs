@@ -6,12 +6,12 @@
 //! definitions written here.
 
 use crate::largest::largest;
-use crate::{Identity, Inputs, PlanError, boot};
+use crate::{Identity, Inputs, PlanError, boot, first_boot};
 use pintle_boot::cmdline::Cmdline;
 use pintle_disk::gpt::ALIGN;
 use pintle_disk::verity::{self, HashSink, Hasher, Salt, Shape};
 use pintle_fs::erofs;
-use pintle_model::{Attrs, Blob, Kind, Origin, Size, System, Timestamp, Tree, TreePath};
+use pintle_model::{Size, System, Timestamp, Tree};
 use uuid::Uuid;
 
 /// `/usr`, decided and hashed.
@@ -49,7 +49,7 @@ const THREADS: usize = 2;
 /// Sizes of places are multiples of it.
 const STEP: u64 = 16 << 20;
 /// `/var` has so much at least, or the first boot says that the disk is too small.
-const VAR_MIN: Size = Size::mib(256);
+pub(crate) const VAR_MIN: Size = Size::mib(256);
 
 /// Decides and hashes `/usr`.
 ///
@@ -61,7 +61,7 @@ pub(crate) fn usr(mut tree: Tree, inputs: &Inputs<'_>, identity: &Identity) -> R
     options.label = "usr".to_owned();
     let needed = erofs::layout(&tree, None, &options).map_err(PlanError::UsrFileSystem)?.size;
     let slot = slot(inputs.system, needed)?;
-    definitions(&mut tree, inputs.system, slot, epoch).map_err(PlanError::Root)?;
+    first_boot::add(&mut tree, inputs.system, slot, epoch).map_err(PlanError::Root)?;
 
     let failed = |source| PlanError::Read { what: "/usr", source };
     let hasher = Hasher::new(Salt::common(), THREADS).map_err(failed)?;
@@ -108,47 +108,9 @@ pub(crate) fn disk_size(system: &System, usr: &Usr, start: u64) -> Result<Size, 
 
 /// The command line that leads to `/usr`, before the definition's own words.
 pub(crate) fn cmdline(inputs: &Inputs<'_>, usr: &Usr) -> Result<Cmdline, PlanError> {
-    let own =
-        format!("root=tmpfs rw usrhash={} mount.usrfstype=erofs mount.usrflags=ro", usr.hashes.root().hex());
-    boot::before_theirs(inputs, &own, &["root=", "usrhash=", "mount.usr"])
-}
-
-/// Definitions for systemd-repart (repart.d(5)), which finds those of the image by their type, in order.
-fn definitions(
-    tree: &mut Tree,
-    system: &System,
-    (data, hashes): (u64, u64),
-    epoch: Timestamp,
-) -> Result<(), pintle_model::TreeError> {
-    let place = |kind: &str, size: u64, more: &str| {
-        format!("[Partition]\nType={kind}\nSizeMinBytes={size}\nSizeMaxBytes={size}\n{more}")
-    };
-    let empty = "Label=_empty\nReadOnly=yes\n";
-    let var = format!(
-        "# What the machine keeps. It grows to the end of the disk.\n[Partition]\nType=var\nLabel={}\nFormat=ext4\n\
-         SizeMinBytes={}\nFactoryReset=yes\n",
-        var_label(system),
-        VAR_MIN.bytes(),
+    let own = format!(
+        "root=tmpfs rw usrhash={} mount.usrfstype=erofs mount.usrflags=ro panic=10",
+        usr.hashes.root().hex()
     );
-    let files = [
-        ("10-usr-a.conf", place("usr", data, "")),
-        ("11-usr-a-verity.conf", place("usr-verity", hashes, "")),
-        ("20-usr-b.conf", place("usr", data, empty)),
-        ("21-usr-b-verity.conf", place("usr-verity", hashes, empty)),
-        ("30-var.conf", var),
-    ];
-    let origin = tree.origin(Origin::Generated("image".to_owned()));
-    let attrs = |mode| Attrs { mtime: epoch, ..Attrs::root(mode) };
-    let folder = TreePath::literal("lib/repart.d");
-    tree.ensure_directory(&folder, attrs(0o755), origin)?;
-    for (name, text) in files {
-        let blob = Blob::inline(text.into_bytes());
-        tree.add(&folder.join(name)?, Kind::File(blob), attrs(0o644), origin)?;
-    }
-    // The partition grows by these definitions, its file system by this.
-    let wants = TreePath::literal("lib/systemd/system/local-fs.target.wants");
-    tree.ensure_directory(&wants, attrs(0o755), origin)?;
-    let grow = Kind::Symlink((*b"../systemd-growfs@.service").into());
-    tree.add(&wants.join("systemd-growfs@var.service")?, grow, attrs(0o777), origin)?;
-    Ok(())
+    boot::before_theirs(inputs, &own, &["root=", "usrhash=", "mount.usr"])
 }

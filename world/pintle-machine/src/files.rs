@@ -2,6 +2,7 @@ use crate::Machine;
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 
 /// A file of the machine.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +21,15 @@ pub enum FileError {
     Write {
         /// Where.
         path: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Mounting.
+    #[error("cannot mount the EFI system partition {device}")]
+    Mount {
+        /// Its device.
+        device: String,
         /// Why.
         #[source]
         source: io::Error,
@@ -45,7 +55,7 @@ impl FileError {
     #[must_use]
     pub fn is_refused(&self) -> bool {
         match self {
-            Self::Read { source, .. } | Self::Write { source, .. } => {
+            Self::Read { source, .. } | Self::Write { source, .. } | Self::Mount { source, .. } => {
                 source.kind() == io::ErrorKind::PermissionDenied
             }
             Self::Long { .. } | Self::Strange { .. } => false,
@@ -60,21 +70,7 @@ impl Machine {
     /// # Errors
     /// [`FileError`].
     pub fn bytes(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, FileError> {
-        let failed = |source| FileError::Read { path: path.to_owned(), source };
-        let file = match fs::File::open(self.place(path)) {
-            // A folder on the way is a file: then it is not there either. A device that is gone says ENODEV.
-            Err(error) if is_absent(&error) => return Ok(None),
-            other => other.map_err(failed)?,
-        };
-        let mut bytes = Vec::new();
-        match file.take(limit + 1).read_to_end(&mut bytes) {
-            Err(error) if is_absent(&error) => return Ok(None),
-            other => other.map_err(failed)?,
-        };
-        if bytes.len() as u64 > limit {
-            return Err(FileError::Long { path: path.to_owned(), limit });
-        }
-        Ok(Some(bytes))
+        read(&self.place(path), path, limit)
     }
 
     /// The same as text; bytes that are none are replaced.
@@ -134,6 +130,25 @@ impl Machine {
             .map_err(failed)?;
         file.write_all(bytes).and_then(|()| fs::rename(&partial, &place)).map_err(failed)
     }
+}
+
+/// The file at `place`, which people call `path`.
+pub(crate) fn read(place: &Path, path: &str, limit: u64) -> Result<Option<Vec<u8>>, FileError> {
+    let failed = |source| FileError::Read { path: path.to_owned(), source };
+    let file = match fs::File::open(place) {
+        // A folder on the way is a file: then it is not there either. A device that is gone says ENODEV.
+        Err(error) if is_absent(&error) => return Ok(None),
+        other => other.map_err(failed)?,
+    };
+    let mut bytes = Vec::new();
+    match file.take(limit + 1).read_to_end(&mut bytes) {
+        Err(error) if is_absent(&error) => return Ok(None),
+        other => other.map_err(failed)?,
+    };
+    if bytes.len() as u64 > limit {
+        return Err(FileError::Long { path: path.to_owned(), limit });
+    }
+    Ok(Some(bytes))
 }
 
 fn is_absent(error: &io::Error) -> bool {

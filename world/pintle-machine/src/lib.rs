@@ -1,12 +1,14 @@
 //! The machine the agent runs on: its files, what systemd says, what its services answer, how it is started again.
 //! Decides nothing.
 
+mod esp;
 mod files;
 mod folder;
 mod probe;
 mod program;
 mod systemd;
 
+pub use esp::Esp;
 pub use files::FileError;
 pub use folder::{Found, FoundKind};
 pub use probe::{answer, connects};

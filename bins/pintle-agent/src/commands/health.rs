@@ -1,11 +1,24 @@
 use crate::Outcome;
 use crate::arguments::Health;
 use crate::report::{Failure, FailureKind, Reporter, degraded};
-use pintle_agent_flows::health::{HealthError, Report, ask, stand};
+use pintle_agent_flows::health::{HealthError, Report, ask, late, stand};
+use pintle_health::Action;
 use pintle_machine::Machine;
 use serde_json::json;
+use std::process::ExitCode;
 
 pub(crate) fn run(arguments: &Health, machine: &Machine, reporter: &Reporter) -> Outcome {
+    if arguments.late {
+        let action = late(machine).map_err(explain)?;
+        let text = match action {
+            Action::Reboot => {
+                "nothing has said whether this boot is good, and the time for it is over: the machine starts again"
+            }
+            Action::Stay => "",
+        };
+        reporter.result(text, &json!({"action": action}));
+        return Ok(ExitCode::SUCCESS);
+    }
     // Before a machine is started again, it says why.
     let mut tell = |report: &Report| {
         let machine = json!({"verdict": report.verdict, "counting": report.counting});

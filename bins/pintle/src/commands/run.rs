@@ -46,6 +46,8 @@ pub(crate) fn run(arguments: &Run, reporter: &Reporter) -> Outcome {
 fn request(arguments: &Run, image: PathBuf, scratch: PathBuf) -> Request {
     let name =
         image.file_stem().map_or_else(|| "image".to_owned(), |name| name.to_string_lossy().into_owned());
+    // Firmware without keys takes those of the image at the first start, and starts again.
+    let restarts = arguments.restarts || is_signed(&image) == Some(true);
     Request {
         name,
         image,
@@ -58,7 +60,7 @@ fn request(arguments: &Run, image: PathBuf, scratch: PathBuf) -> Request {
         secure_boot: arguments.secure_boot,
         tpm: arguments.tpm,
         state: arguments.state.clone(),
-        restarts: arguments.restarts,
+        restarts,
         bus: match arguments.disk {
             arguments::Disk::Virtio => DiskBus::Virtio,
             arguments::Disk::Scsi => DiskBus::Scsi,
@@ -105,15 +107,20 @@ fn check_signed(arguments: &Run, image: &Path, direct: bool) -> Result<(), Failu
         let message = "Secure Boot is of UEFI firmware, and this machine starts without it";
         return Err(Failure::new(FailureKind::Usage, message).hint("--firmware uefi, and an image"));
     }
-    let manifest = pintle_world::files::read(&image.with_extension("json")).ok().flatten();
-    let manifest = manifest.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
-    let Some(disk) = manifest.as_ref().and_then(|manifest| manifest.get("disk")) else { return Ok(()) };
-    if disk.is_null() || disk.get("signed_by").is_some() {
+    if is_signed(image) != Some(false) {
         return Ok(());
     }
     let message = format!("{} is not signed: there is nothing that Secure Boot could check", image.display());
     Err(Failure::new(FailureKind::Refused, message)
         .hint("pintle keys new keys, and build it with them: pintle build --keys keys"))
+}
+
+/// Whether the image is signed, as its manifest has it; none where that says nothing.
+fn is_signed(image: &Path) -> Option<bool> {
+    let manifest = pintle_world::files::read(&image.with_extension("json")).ok()??;
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).ok()?;
+    let disk = manifest.get("disk").filter(|disk| !disk.is_null())?;
+    Some(disk.get("signed_by").is_some())
 }
 
 fn scratch_folder() -> Result<tempfile::TempDir, Failure> {

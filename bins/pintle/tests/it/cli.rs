@@ -98,6 +98,8 @@ fn a_new_definition_is_good_and_made_once() {
     let dir = folder();
     assert_snapshot!(succeed(within(dir.path()).args(["new", "web"])), @"
     wrote web/system.toml
+    wrote web/.gitignore
+    wrote web/keys (keys; only you can read them)
     next: put your SSH key into it, then
       cd web
       pintle check
@@ -115,7 +117,7 @@ fn a_new_definition_is_good_and_made_once() {
     exit 2
     error: `Web Server` cannot name a system: use lower-case letters, digits, `-`, `_` and `.`
     ");
-    assert_snapshot!(succeed(within(dir.path()).args(["check", "web"])), @"web 1: good (19 packages asked for, 8 files, 0 services)");
+    assert_snapshot!(succeed(within(dir.path()).args(["check", "web"])), @"web 1: good (25 packages asked for, 8 files, 0 services)");
     assert_snapshot!(succeed(within(&dir.path().join("web")).args(["--json", "check"])), @r#"
     {
       "name": "web",

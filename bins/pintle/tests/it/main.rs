@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
+mod agent;
+mod assessment;
 mod bad_archive;
 mod bad_cache;
 mod bad_input;
@@ -28,6 +30,7 @@ mod recipe;
 mod remote;
 mod reports;
 mod reproducible;
+mod sealed;
 mod servers_boot;
 mod services;
 mod signed;

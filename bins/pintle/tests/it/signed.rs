@@ -71,10 +71,11 @@ impl Built {
 #[test]
 fn what_firmware_starts_is_signed_and_brings_its_keys() {
     let (built, to) = (built(), tempfile::tempdir().unwrap());
-    let kernel = &built.manifest["disk"]["kernels"][0];
-    let image = format!("/EFI/Linux/{}.efi", kernel["name"].as_str().unwrap());
+    let image = built.manifest["disk"]["kernels"][0]["uki"].as_str().unwrap();
     let crt = built.keys().join("db.crt");
-    for path in ["/EFI/BOOT/BOOTX64.EFI", "/EFI/systemd/systemd-bootx64.efi", &image] {
+    for path in
+        ["/EFI/BOOT/BOOTX64.EFI", "/EFI/systemd/systemd-bootx64.efi", image, "/EFI/Linux/signed_1.rescue.efi"]
+    {
         let file = built.of_esp(path, to.path());
         let said = succeed(Command::new("sbverify").arg("--cert").arg(&crt).arg(&file));
         assert!(said.contains("Signature verification OK"), "{path}: {said}");
@@ -90,7 +91,7 @@ fn what_firmware_starts_is_signed_and_brings_its_keys() {
     let crt =
         succeed(Command::new("openssl").args(["x509", "-noout", "-fingerprint", "-sha256", "-in"]).arg(crt));
     let crt = crt.trim().rsplit('=').next().unwrap().replace(':', "").to_lowercase();
-    assert_eq!(built.manifest["disk"]["signed_by"].as_str().unwrap(), format!("sha256:{crt}"));
+    assert_eq!(built.manifest["disk"]["signed_by"].as_str().unwrap(), crt);
     // Secrets stay at home.
     let secret = fs::read_to_string(built.keys().join("db.key")).unwrap();
     let line = secret.lines().nth(3).unwrap();
@@ -145,18 +146,47 @@ fn what_cannot_be_signed_or_checked_is_told_before_anything_is_built() {
     let definition = folder.path().join("definition");
     fs::create_dir(&definition).unwrap();
     fs::write(definition.join("system.toml"), DEFINITION).unwrap();
-    insta::assert_snapshot!(fails(&mut build(folder.path(), "out")), @"");
+    insta::assert_snapshot!(fails(&mut build(folder.path(), "out")), @"
+    exit 3
+    error: there are no keys in definition/keys (no db.key)
+      next: make new ones: pintle keys new definition/keys
+      next: keys that are elsewhere: pintle build --keys DIR
+      next: an image that only machines without Secure Boot start: pintle build --unsigned
+    ");
     succeed(pintle().args(["keys", "new", "--name", "Toy"]).arg(definition.join("keys")));
     let key = definition.join("keys/db.key");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
-    insta::assert_snapshot!(fails(&mut build(folder.path(), "out")), @"");
+    insta::assert_snapshot!(fails(&mut build(folder.path(), "out")), @"
+    exit 4
+    error: others can read the secret key in definition/keys/db.key (mode 0644)
+      next: chmod 600 definition/keys/db.key
+    ");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    insta::assert_snapshot!(fails(build(folder.path(), "out").args(["--builder", "ssh://nowhere"])), @"
+    exit 2
+    error: the image is to be signed, and keys do not leave this machine
+      next: build it here (--builder here), or there without signatures (--unsigned)
+    ");
     fs::copy(definition.join("keys/KEK.crt"), definition.join("keys/db.crt")).unwrap();
-    insta::assert_snapshot!(fails(&mut build(folder.path(), "out")), @"");
-    insta::assert_snapshot!(fails(build(folder.path(), "out").args(["--builder", "ssh://nowhere"])), @"");
+    insta::assert_snapshot!(fails(&mut build(folder.path(), "out")), @"
+    exit 3
+    error: the key or the certificate of db cannot be used
+      because: the certificate is for another key
+      next: the keys are in definition/keys
+    ");
     let text = DEFINITION.replace("layout = \"verified\"", "uefi = false").replace("bios = false", "");
     fs::write(definition.join("system.toml"), text).unwrap();
-    insta::assert_snapshot!(fails(&mut build(folder.path(), "out")), @"");
+    insta::assert_snapshot!(fails(&mut build(folder.path(), "out")), @r#"
+    exit 3
+    error: the definition has a mistake
+
+    error: `image.secure-boot.keys` signs what UEFI firmware starts, but `image.uefi` is off
+     --> system.toml:7:13
+      |
+    7 | secure-boot.keys = "keys"
+      |             ^^^^
+      next: `pintle options NAME` prints the reference of a module
+    "#);
 
     // What a build without keys has made is nothing that could be checked.
     fs::write(folder.path().join("plain.raw"), "").unwrap();
@@ -164,6 +194,14 @@ fn what_cannot_be_signed_or_checked_is_told_before_anything_is_built() {
     let run = |more: &[&str]| {
         fails(pintle().current_dir(folder.path()).args(["run", "--secure-boot", "plain.raw"]).args(more))
     };
-    insta::assert_snapshot!(run(&[]), @"");
-    insta::assert_snapshot!(run(&["--firmware", "bios"]), @"");
+    insta::assert_snapshot!(run(&[]), @"
+    exit 4
+    error: plain.raw is not signed: there is nothing that Secure Boot could check
+      next: pintle keys new keys, and build it with them: pintle build --keys keys
+    ");
+    insta::assert_snapshot!(run(&["--firmware", "bios"]), @"
+    exit 2
+    error: Secure Boot is of UEFI firmware, and this machine starts without it
+      next: --firmware uefi, and an image
+    ");
 }

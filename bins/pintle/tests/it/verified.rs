@@ -203,12 +203,13 @@ fn a_disk_or_place_that_is_too_small_is_told_at_build() {
     error: the image cannot be laid out:
       `image.size` is N MiB, the image needs N.N GiB at least (N bytes)
     ");
-    insta::assert_snapshot!(refused("bios = true"), @"
+    insta::assert_snapshot!(refused("uefi = false"), @"
     exit 3
     changed the lock:
     + grub-pc-bin N.N-N+debNuN
+    - systemd-boot-efi N.N-N~debNuN
 
     error: the image cannot be laid out:
-      the layout `verified` starts by UEFI only: set `image.bios = false`
+      the layout `verified` keeps its kernel in the unified kernel image, for BIOS as well: set `image.uefi = true`
     ");
 }

@@ -75,7 +75,7 @@ fn a_good_boot_is_called_good() {
 #[test]
 fn a_dead_application_ends_a_boot_that_is_counted() {
     let fake = Fake::new(SHOP, "61.00 3.2", DEAD);
-    fake.write("run/pintle/boot-tries", "2-1\n");
+    fake.write("proc/cmdline", "quiet pintle.slot=a pintle.left=2\n");
     insta::assert_snapshot!(fake.stand().text(), @"
     this boot is not good: 1 of 1 checks do not hold, and the deadline of 60 s has passed
       shop.service: it is failed, because of `exit-code`, started again 5 times
@@ -94,7 +94,7 @@ fn and_leaves_one_alone_that_is_not() {
     ");
     assert!(!fake.was_started_again());
     // Somebody who asks later starts nothing again, whoever counts.
-    fake.write("run/pintle/boot-tries", "2-1\n");
+    fake.write("proc/cmdline", "quiet pintle.slot=a pintle.left=2\n");
     insta::assert_snapshot!(ask(&fake.machine()).unwrap().text(), @"
     1 of 1 checks do not hold
       shop.service: it is failed, because of `exit-code`, started again 5 times

@@ -1,5 +1,7 @@
 //! The agent: a program of the project that was built for the system, on its way into it.
 
+use pintle_assemble::AgentFiles;
+use pintle_health::{BadCheck, Gate};
 use pintle_model::{Blob, Digest, Layout, System};
 use pintle_world::files;
 use std::io;
@@ -19,6 +21,15 @@ pub struct Embedded {
 pub(super) struct Agent {
     pub(super) blob: Blob,
     pub(super) embedded: Embedded,
+    gate: String,
+    runs_commands: bool,
+}
+
+impl Agent {
+    /// What goes into the system.
+    pub(super) fn files(&self) -> AgentFiles<'_> {
+        AgentFiles { program: &self.blob, gate: &self.gate, runs_commands: self.runs_commands }
+    }
 }
 
 /// There is none, where the system needs it.
@@ -30,6 +41,9 @@ pub enum AgentError {
     /// Not there.
     #[error("there is no agent at {}", .0.display())]
     Absent(PathBuf),
+    /// What a good boot is cannot be looked at.
+    #[error("the agent cannot make a check")]
+    Check(#[from] BadCheck),
     /// Not readable.
     #[error("cannot read the agent, {}", path.display())]
     Read {
@@ -57,7 +71,8 @@ pub(super) fn read(system: &System, path: Option<&Path>) -> Result<Option<Agent>
     let bytes = bytes(path)?;
     let embedded = Embedded { path: pintle_assemble::AGENT, sha256: Digest::of(&bytes) };
     let blob = Blob::inline(bytes).with_digest(embedded.sha256);
-    Ok(Some(Agent { blob, embedded }))
+    let gate = Gate::of(system)?;
+    Ok(Some(Agent { blob, embedded, gate: gate.text(), runs_commands: gate.runs_commands() }))
 }
 
 /// Its bytes.

@@ -7,7 +7,7 @@ use crate::unpack::Unpacked;
 use pintle_assemble::initrd::{self, InitrdError, InitrdOptions, Root};
 use pintle_closure::Entry;
 use pintle_image::{BootFiles, EfiFiles, GrubFiles, KernelFiles, Variant};
-use pintle_model::{Blob, Contents, Hasher, Kind, System, Timestamp, Tree, TreePath, WriteAll};
+use pintle_model::{Blob, Contents, Hasher, Kind, OnFailure, System, Timestamp, Tree, TreePath, WriteAll};
 use pintle_package::EntryKind;
 use pintle_world::atomic::AtomicError;
 use pintle_world::kept;
@@ -140,7 +140,10 @@ fn found(
                     var_label: pintle_image::var_label(system),
                     remove: stateless.remove.clone(),
                     root: stateless.root.clone(),
+                    encrypt: system.image.encrypt,
                     tpm: system.image.tpm,
+                    deadline: (system.health.on_failure == OnFailure::Reboot)
+                        .then_some(system.health.deadline),
                 },
             },
             modules: system.kernel.initrd_modules.clone(),

@@ -57,7 +57,7 @@ pub(super) fn of_packages(given: &Given<'_>, supply: &Supply<'_>) -> Result<Root
         epoch: given.epoch,
         host_files: &host_files,
         recipes: given.recipes,
-        agent: given.agent.map(|agent| &agent.blob),
+        agent: given.agent.map(Agent::files),
     })?;
     let stateless = match system.image.layout {
         Layout::Plain => None,

@@ -111,7 +111,7 @@ impl Menu {
 }
 
 /// A missing serial port must not take the screen away with it.
-const HEAD: &str = "\
+pub(super) const HEAD: &str = "\
 # Made by Pintle; changes are lost with the next build.
 if serial --unit=0 --speed=115200; then
   terminal_input console serial
@@ -120,7 +120,7 @@ fi
 ";
 
 /// One word for GRUB's script language (GNU GRUB manual, 6.2 "Quoting").
-fn quote(word: &str) -> Result<String, MenuError> {
+pub(super) fn quote(word: &str) -> Result<String, MenuError> {
     if word.chars().any(char::is_control) {
         return Err(MenuError::ControlCharacter(word.escape_debug().to_string()));
     }
@@ -134,7 +134,7 @@ fn quote(word: &str) -> Result<String, MenuError> {
 /// GRUB wraps a word that holds a space in `"…"` and puts `\` before quotes and backslashes, which the kernel takes as
 /// they come. The kernel drops quotes around a whole value or word, so they are dropped here, and GRUB puts them back
 /// where a space needs them (GRUB: `grub-core/lib/cmdline.c`).
-fn parameter(word: &str) -> Result<String, MenuError> {
+pub(super) fn parameter(word: &str) -> Result<String, MenuError> {
     let (key, value) = word.split_once('=').map_or(("", word), |(key, value)| (key, value));
     let bare = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
     if [key, bare].iter().any(|part| part.contains(['"', '\'', '\\'])) {

@@ -2,7 +2,8 @@
 //! GRUB package (`/usr/lib/grub/i386-pc`: `kernel.img`, `lzma_decompress.img`, `diskboot.img`, `boot.img`, `*.mod`,
 //! `moddep.lst`), without running a program.
 //!
-//! [`core_image`] builds the core, [`embed`] fits it to its place on a disk, [`config`] writes `grub.cfg`.
+//! [`core_image`] builds the core, [`embed`] fits it to its place on a disk, [`config`] writes `grub.cfg`. For a
+//! disk with two places for a system, [`slots`] writes it, and [`env`](mod@env) what it remembers.
 //!
 //! Formats are those of GRUB 2.06 to 2.12 (GNU GRUB source: `include/grub/kernel.h`, `include/grub/offsets.h`,
 //! `include/grub/i386/pc/boot.h`); there is no specification beside it.
@@ -10,9 +11,11 @@
 pub mod config;
 mod core;
 mod embed;
+pub mod env;
 pub mod format;
 mod kernel;
 mod modules;
+pub mod slots;
 
 pub use self::core::{CoreSpec, Files, Limits, core_image};
 pub use embed::{Embedded, embed};

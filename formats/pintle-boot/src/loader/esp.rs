@@ -14,6 +14,8 @@ pub struct EspFiles<'a> {
     pub conf: &'a LoaderConf,
     /// Signed updates of firmware variables to enrol, by file name (`PK.auth`).
     pub enrol: &'a [(String, Vec<u8>)],
+    /// Files of others, by path.
+    pub more: &'a [(String, Vec<u8>)],
     /// Time of every file.
     pub time: Timestamp,
 }
@@ -58,16 +60,19 @@ pub fn esp_tree(files: &EspFiles<'_>) -> Result<Tree, EspError> {
     all.extend(
         files.enrol.iter().map(|(name, update)| (format!("{KEYS}/{name}"), Blob::inline(update.clone()))),
     );
+    all.extend(files.more.iter().map(|(path, bytes)| (path.clone(), Blob::inline(bytes.clone()))));
     // Entries of type #1 may be added later; bootctl expects their directory.
     let directories = ["EFI/BOOT", "EFI/Linux", "EFI/systemd", "loader/entries"];
-    let keys = (!files.enrol.is_empty()).then_some(KEYS);
+    let keys = (!files.enrol.is_empty()).then(|| KEYS.to_owned());
+    let more =
+        files.more.iter().filter_map(|(path, _)| path.rsplit_once('/').map(|(folder, _)| folder.to_owned()));
 
     let mut tree = Tree::new();
     let by = tree.origin(Origin::Generated("boot".to_owned()));
     let attrs = |mode| Attrs { mtime: files.time, ..Attrs::root(mode) };
     tree.inode_mut(tree.root()).attrs = attrs(0o755);
-    for path in directories.into_iter().chain(keys) {
-        tree.ensure_directory(&TreePath::literal(path), attrs(0o755), by)
+    for path in directories.into_iter().map(str::to_owned).chain(keys).chain(more) {
+        tree.ensure_directory(&TreePath::literal(&path), attrs(0o755), by)
             .expect("invariant: an empty tree takes every directory");
     }
     for (path, blob) in all {
@@ -90,6 +95,7 @@ mod tests {
             images: std::slice::from_ref(&image),
             conf: &LoaderConf::default(),
             enrol: &[],
+            more: &[],
             time: Timestamp::from_secs(1),
         };
         let paths = |tree: &Tree| tree.walk().map(|e| e.path.to_string()).collect::<Vec<_>>().join(" ");
@@ -97,7 +103,7 @@ mod tests {
         let arm = EspFiles { arch: Arch::Arm64, images: &[], ..files.clone() };
         insta::assert_snapshot!(paths(&esp_tree(&arm).unwrap()), @"/ /EFI /EFI/BOOT /EFI/BOOT/BOOTAA64.EFI /EFI/Linux /EFI/systemd /EFI/systemd/systemd-bootaa64.efi /loader /loader/entries /loader/entries.srel /loader/loader.conf");
         let signed = EspFiles { enrol: &[("PK.auth".to_owned(), vec![1])], images: &[], ..files.clone() };
-        insta::assert_snapshot!(paths(&esp_tree(&signed).unwrap()), @"");
+        insta::assert_snapshot!(paths(&esp_tree(&signed).unwrap()), @"/ /EFI /EFI/BOOT /EFI/BOOT/BOOTX64.EFI /EFI/Linux /EFI/systemd /EFI/systemd/systemd-bootx64.efi /loader /loader/entries /loader/entries.srel /loader/keys /loader/keys/auto /loader/keys/auto/PK.auth /loader/loader.conf");
         let twice = [image.clone(), image.clone()];
         let error = esp_tree(&EspFiles { images: &twice, ..files }).unwrap_err();
         insta::assert_snapshot!(error, @"two unified kernel images have one name");

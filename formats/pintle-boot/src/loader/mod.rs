@@ -10,5 +10,5 @@ mod version;
 pub use conf::{Enrolment, LoaderConf, MenuEditor};
 pub use entry::{Entry, EntryError};
 pub use esp::{EspError, EspFiles, esp_tree, uki_path};
-pub use name::{BadBootName, BootName, Tries};
+pub use name::{BadBootName, BootName, TRIES, Tries};
 pub use version::LoaderVersion;

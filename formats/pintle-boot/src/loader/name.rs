@@ -9,6 +9,9 @@ pub struct BootName {
     kind: &'static str,
 }
 
+/// Tries that a release has, before its first boot and again after each good one.
+pub const TRIES: u32 = 3;
+
 /// A boot counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tries {

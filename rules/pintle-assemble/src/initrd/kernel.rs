@@ -1,6 +1,6 @@
 use super::build::Build;
 use super::needs::MODULES;
-use super::{InitrdError, Root, literal, stateless, tpm};
+use super::{InitrdError, Root, literal, sealed, stateless, tpm};
 use crate::generate::modules::{LISTS, Module, ModuleSet};
 use crate::generate::place::children;
 use pintle_model::TreePath;
@@ -29,7 +29,7 @@ pub(super) fn add(build: &mut Build<'_>) -> Result<(), InitrdError> {
     let set = ModuleSet::read(build.system, build.contents, &dir).map_err(InitrdError::Modules)?;
     let more: &[_] = match build.options.root {
         Root::CommandLine { .. } => &[],
-        Root::Stateless { .. } => &[stateless::MODULES, tpm::MODULES].concat(),
+        Root::Stateless { .. } => &[stateless::MODULES, tpm::MODULES, sealed::MODULES].concat(),
     };
     let mut wanted: Vec<usize> = MODULES.iter().chain(more).filter_map(|(name, _)| set.find(name)).collect();
     for name in std::iter::once(build.options.root.file_system())

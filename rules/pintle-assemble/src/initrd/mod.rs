@@ -4,12 +4,14 @@
 //! need, and the kernel modules for disks of clouds and virtual machines. No dracut or initramfs-tools is involved, and
 //! nothing is run.
 
+mod again;
 mod build;
 mod error;
 mod etc;
 mod kernel;
 mod libraries;
 mod needs;
+mod sealed;
 mod stateless;
 mod tpm;
 mod units;
@@ -18,7 +20,7 @@ pub use error::InitrdError;
 
 use crate::generate::modules;
 use build::Build;
-use pintle_model::{Arch, Contents, Timestamp, Tree, TreePath};
+use pintle_model::{Arch, Contents, Encrypt, Timestamp, Tree, TreePath};
 
 /// What the initrd is for.
 #[derive(Clone, Debug)]
@@ -58,8 +60,13 @@ pub enum Root {
         remove: String,
         /// For systemd-tmpfiles: how to make the root.
         root: String,
+        /// Encryption of `/var`.
+        encrypt: Encrypt,
         /// Tell a TPM when the initrd begins and ends.
         tpm: bool,
+        /// Seconds from the start of the kernel after which a boot that hangs ends; so does one that fails. None: nothing
+        /// ends by itself.
+        deadline: Option<u32>,
     },
 }
 
@@ -88,6 +95,8 @@ pub fn assemble(
     units::add(&mut build)?;
     stateless::add(&mut build)?;
     tpm::add(&mut build)?;
+    again::add(&mut build)?;
+    sealed::add(&mut build)?;
     libraries::add(&mut build)?;
     let dir = kernel::directory(&options.kernel_version)?;
     let modular = system.get(&dir).is_some() || !options.may_lack_modules || !options.modules.is_empty();

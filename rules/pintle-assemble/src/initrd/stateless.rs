@@ -5,6 +5,7 @@ use super::build::Build;
 use super::needs::{Need, need};
 use super::{InitrdError, Root, literal, units};
 use crate::stateless::{NO_IDENTITY, put_back};
+use pintle_model::Encrypt;
 
 /// Programs and data.
 pub(super) const FILES: &[Need] = &[
@@ -54,10 +55,10 @@ pub(super) const MODULES: &[(&str, &str)] = &[
 ];
 
 /// `/var`, from its partition. Repart makes it when the machine starts for the first time.
-fn var_unit(label: &str) -> String {
+fn var_unit(device: &str) -> String {
     format!(
         "[Unit]\nDescription=What this machine keeps\nDefaultDependencies=no\nAfter=systemd-repart.service \
-         initrd-root-fs.target\nBefore=initrd-fs.target\n\n[Mount]\nWhat=/dev/disk/by-partlabel/{label}\n\
+         initrd-root-fs.target\nBefore=initrd-fs.target\n\n[Mount]\nWhat={device}\n\
          Where=/sysroot/var\nType=ext4\nOptions=nodev,nosuid\n"
     )
 }
@@ -84,7 +85,7 @@ ExecStart=systemd-tmpfiles --root=/sysroot --create /usr/lib/pintle/no-identity.
 
 /// Adds it all.
 pub(super) fn add(build: &mut Build<'_>) -> Result<(), InitrdError> {
-    let Root::Stateless { var_label, remove, root, .. } = &build.options.root else { return Ok(()) };
+    let Root::Stateless { var_label, remove, root, encrypt, .. } = &build.options.root else { return Ok(()) };
     let dir = literal("usr/lib/systemd/system");
     let lists = [
         ("remove", remove.clone()),
@@ -95,7 +96,11 @@ pub(super) fn add(build: &mut Build<'_>) -> Result<(), InitrdError> {
     for (name, text) in lists {
         build.write(&literal(&format!("usr/lib/pintle/{name}.conf")), 0o644, text.into_bytes())?;
     }
-    let made = [("sysroot-var.mount", var_unit(var_label)), ("pintle-root.service", ROOT_UNIT.to_owned())];
+    let device = match encrypt {
+        Encrypt::Off => format!("/dev/disk/by-partlabel/{var_label}"),
+        Encrypt::Tpm | Encrypt::TpmIfThere => "/dev/pintle/var".to_owned(),
+    };
+    let made = [("sysroot-var.mount", var_unit(&device)), ("pintle-root.service", ROOT_UNIT.to_owned())];
     for (name, text) in made {
         build.write(&dir.join(name)?, 0o644, text.into_bytes())?;
         build.link(&dir.join(format!("initrd-fs.target.requires/{name}"))?, &format!("../{name}"))?;

@@ -1,5 +1,7 @@
 //! The questions, and Pintle's answers.
 
+mod verified;
+
 use crate::case::{Case, Goal, Row};
 use crate::machine::Place;
 use crate::measure::Call;
@@ -76,7 +78,17 @@ impl Ours {
 
     /// All of them, with Pintle's rows and those that need nothing but this machine.
     pub(crate) fn cases(&self) -> Vec<Case> {
-        vec![self.image(), self.change(), self.ext4(), self.qcow2(), self.lock(), self.fetch(), self.memory()]
+        let mut cases = vec![
+            self.image(),
+            self.change(),
+            self.ext4(),
+            self.qcow2(),
+            self.lock(),
+            self.fetch(),
+            self.memory(),
+        ];
+        cases.extend(self.verified());
+        cases
     }
 
     fn image(&self) -> Case {

@@ -95,7 +95,7 @@ fn a_document_is_no_json() {
     toy.define("/", &[], json!({"kernal": {}}));
     assert_snapshot!(toy.refused(), @"
     exit 3
-    error: definition/toy.json:1:54: at `kernal`: unknown field `kernal`, expected one of `schema`, `name`, `version`, `arch`, `source`, `packages`, `accept`, `kernel`, `image`, `files`, `users`, `groups`, `services`, `units`, `checks`, `slim`
+    error: definition/toy.json:1:54: at `kernal`: unknown field `kernal`, expected one of `schema`, `name`, `version`, `arch`, `source`, `packages`, `accept`, `kernel`, `image`, `files`, `users`, `groups`, `services`, `units`, `checks`, `health`, `slim`
     ");
 }
 

@@ -176,7 +176,7 @@ fn a_mistake_is_found_before_anybody_is_asked() {
     toy.define("../mirror", &["app"], json!({"surprise": 1}));
     assert_snapshot!(fails(&toy), @"
     exit 3
-    error: definition/toy.json:1:216: at `surprise`: unknown field `surprise`, expected one of `schema`, `name`, `version`, `arch`, `source`, `packages`, `accept`, `kernel`, `image`, `files`, `users`, `groups`, `services`, `units`, `checks`, `slim`
+    error: definition/toy.json:1:216: at `surprise`: unknown field `surprise`, expected one of `schema`, `name`, `version`, `arch`, `source`, `packages`, `accept`, `kernel`, `image`, `files`, `users`, `groups`, `services`, `units`, `checks`, `health`, `slim`
     ");
     let missing = json!([{"path": "/srv/site", "content": {"copy": "site"}, "origin": "toy.json:1:1"}]);
     toy.define("../mirror", &["app"], json!({"files": missing}));

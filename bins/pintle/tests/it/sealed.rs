@@ -49,6 +49,7 @@ fn run(disk: &Path, state: &Path, arguments: &[&str]) -> Output {
     run.args([
         "run",
         "--writable",
+        "--restarts",
         "--console",
         "show",
         "--cpus",

@@ -64,7 +64,7 @@ fn it_is_made_on_the_first_boot_and_its_recovery_key_is_shown() {
     let output = run(&disk, &folder.path().join("none"), &["--until", "console:keeps nothing unsealed"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 
-    let script = "findmnt -no SOURCE /var; journalctl -b -o cat";
+    let script = "findmnt -no SOURCE /var; journalctl -b -o cat -u pintle-recovery";
     let (said, console) = booted(&disk, &state, &["--tpm", "--secure-boot"], script);
     assert!(said.starts_with("running\n/dev/mapper/var\n"), "{said}");
     // Eight groups of eight letters (systemd-cryptenroll(1)); on the console alone.

@@ -1,6 +1,6 @@
 //! Pintle and its peers, timed.
 
-use crate::machine::{call, need};
+use crate::machine::{call, need, target};
 use crate::{Outcome, root};
 
 /// What the benchmark runs beside us and measures with.
@@ -11,7 +11,7 @@ pub(crate) fn run(rest: &[&str]) -> Outcome {
     let root = root();
     need(&TOOLS)?;
     call(&["cargo", "build", "--release", "--package", "pintle", "--package", "pintle-bench"], &root)?;
-    let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".to_owned());
+    let target = target();
     let (bench, pintle) = (format!("{target}/release/pintle-bench"), format!("{target}/release/pintle"));
     let mut words = vec![bench.as_str(), "--pintle", pintle.as_str()];
     if !rest.contains(&"--page") {

@@ -70,8 +70,12 @@ pub(crate) const JUDGES: [&str; 56] = [
 /// Builds the agent as it goes into images, and gives its file.
 pub(crate) fn agent(root: &Path) -> Result<PathBuf, String> {
     call(&["cargo", "build", "--profile", "agent", "--package", "pintle-agent"], root)?;
-    let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".to_owned());
-    Ok(root.join(target).join("agent/pintle-agent"))
+    Ok(root.join(target()).join("agent/pintle-agent"))
+}
+
+/// Cargo's folder of everything that is built, seen from the root of the checkout.
+pub(crate) fn target() -> String {
+    std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".to_owned())
 }
 
 /// Runs a command; its output is the user's to see.

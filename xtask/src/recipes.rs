@@ -1,6 +1,6 @@
 //! How many of the most installed server packages build, and what is missing: `docs/recipes-coverage.md`.
 
-use crate::machine::call;
+use crate::machine::{call, target};
 use crate::{Outcome, root, say};
 use std::process::Command;
 
@@ -23,7 +23,7 @@ of that set is understood or covered by a recipe. That a package builds does not
 pub(crate) fn run(rest: &[&str]) -> Outcome {
     let root = root();
     call(&["cargo", "build", "--release", "--package", "pintle"], &root)?;
-    let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".to_owned());
+    let target = target();
     let list = rest.first().copied().unwrap_or(LIST);
     let target = root.join(target);
     // A folder without a definition: nothing but the package and what it pulls in.

@@ -1,6 +1,6 @@
 //! The newcomer's first command.
 
-use crate::machine::{agent, call, need_qemu};
+use crate::machine::{agent, call, need_qemu, target};
 use crate::{Outcome, root, say};
 
 /// `cargo xtask try [ARGUMENTS FOR pintle run]`.
@@ -8,7 +8,7 @@ pub(crate) fn run(rest: &[&str]) -> Outcome {
     let root = root();
     need_qemu()?;
     call(&["cargo", "build", "--release", "--package", "pintle"], &root)?;
-    let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".to_owned());
+    let target = target();
     let pintle = format!("{target}/release/pintle");
     let pintle = pintle.as_str();
     // Beside it, where it looks for one.

@@ -1,7 +1,7 @@
 //! The edge: kind, chain, hints. Kinds choose the exit status; hints are the next command. The same as in `pintle`, for
 //! a console that may have no colours.
 
-use pintle_model::printable;
+use pintle_model::{chain, printable};
 use serde_json::{Value, json};
 use std::error::Error;
 use std::io::{self, Write as _};
@@ -55,20 +55,6 @@ impl Failure {
     pub(crate) fn hint(self, hint: &'static str) -> Self {
         Self { hint, ..self }
     }
-
-    /// Messages from the outside in, without repetition.
-    fn chain(&self) -> Vec<String> {
-        let mut chain = vec![self.error.to_string()];
-        let mut at = self.error.source();
-        while let Some(error) = at {
-            let text = error.to_string();
-            if !chain.last().is_some_and(|last| last.contains(&text)) {
-                chain.push(text);
-            }
-            at = error.source();
-        }
-        chain
-    }
 }
 
 /// Where reports go.
@@ -93,7 +79,7 @@ impl Reporter {
 
     /// Reports a failure and gives its exit status.
     pub(crate) fn fail(&self, failure: &Failure) -> ExitCode {
-        let chain = failure.chain();
+        let chain = chain(failure.error.as_ref());
         if self.json {
             let hints: Vec<&str> = Some(failure.hint).into_iter().filter(|hint| !hint.is_empty()).collect();
             let error = json!({"kind": failure.kind.name(), "messages": chain, "hints": hints});

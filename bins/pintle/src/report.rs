@@ -2,7 +2,7 @@
 
 use owo_colors::OwoColorize as _;
 use pintle_flows::remote::Failed;
-use pintle_model::printable;
+use pintle_model::{chain, printable};
 use serde_json::{Value, json};
 use std::error::Error;
 use std::fmt;
@@ -101,7 +101,7 @@ impl Failure {
 
     /// The same, to be reported on another machine.
     pub(crate) fn into_failed(self) -> Failed {
-        let messages = self.chain();
+        let messages = chain(self.error.as_ref());
         Failed { kind: self.kind.name().to_owned(), messages, hints: self.hints, details: self.details }
     }
 
@@ -112,20 +112,6 @@ impl Failure {
         let error = Told { text: above, source };
         let failure = Self::new(FailureKind::named(&failed.kind), error);
         Self { hints: failed.hints, details: failed.details, ..failure }
-    }
-
-    /// Messages from the outside in, without repetition.
-    fn chain(&self) -> Vec<String> {
-        let mut chain = vec![self.error.to_string()];
-        let mut at = self.error.source();
-        while let Some(error) = at {
-            let text = error.to_string();
-            if !chain.last().is_some_and(|last| last.contains(&text)) {
-                chain.push(text);
-            }
-            at = error.source();
-        }
-        chain
     }
 }
 
@@ -192,7 +178,7 @@ impl Reporter {
 
     /// Reports a failure and gives its exit status.
     pub(crate) fn fail(&self, failure: &Failure) -> ExitCode {
-        let chain = failure.chain();
+        let chain = chain(failure.error.as_ref());
         if self.json {
             let machine = json!({"error": {
                 "kind": failure.kind.name(), "messages": chain, "hints": failure.hints, "details": failure.details,

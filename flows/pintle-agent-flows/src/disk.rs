@@ -15,8 +15,8 @@ const ESP: &str = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b";
 /// # Errors
 /// [`FileError`].
 pub(crate) fn esp(machine: &Machine) -> Result<Option<String>, FileError> {
-    let (slot, _) = usr(machine)?;
     let partitions = partitions(machine)?;
+    let (slot, _) = under(machine, &partitions)?;
     let own = slot.device.and_then(|device| partitions.iter().find(|partition| partition.device == device));
     let Some(own) = own else { return Ok(None) };
     let found = partitions.iter().find(|partition| partition.kind == ESP && partition.disk == own.disk);
@@ -25,6 +25,10 @@ pub(crate) fn esp(machine: &Machine) -> Result<Option<String>, FileError> {
 
 /// The partition under `/usr`, and whether it is checked: through `/sys/dev/block`, as the kernel has it.
 pub(crate) fn usr(machine: &Machine) -> Result<(Slot, Verity), FileError> {
+    under(machine, &partitions(machine)?)
+}
+
+fn under(machine: &Machine, partitions: &[Partition]) -> Result<(Slot, Verity), FileError> {
     let mounts = machine.text("/proc/self/mountinfo", DOCUMENT)?.unwrap_or_default();
     let Some(device) = device_of(&mounts, "/usr") else { return Ok((Slot::default(), Verity::Off)) };
     let block = format!("/sys/dev/block/{device}");
@@ -33,7 +37,6 @@ pub(crate) fn usr(machine: &Machine) -> Result<(Slot, Verity), FileError> {
     let verity = if uuid.starts_with("CRYPT-VERITY-") { asked(name.trim()) } else { Verity::Off };
     // Below a device of the device mapper are its data and its hashes; the data comes first on the disk.
     let own = machine.names(&format!("{block}/slaves"))?;
-    let partitions = partitions(machine)?;
     let lowest = own.iter().filter_map(|name| partitions.iter().find(|partition| partition.device == **name));
     let Some(found) = lowest.min_by_key(|partition| partition.number) else {
         return Ok((Slot::default(), verity));
@@ -41,7 +44,7 @@ pub(crate) fn usr(machine: &Machine) -> Result<(Slot, Verity), FileError> {
     let event =
         machine.text(&format!("/sys/class/block/{}/uevent", found.device), SMALL)?.unwrap_or_default();
     let slot = Slot {
-        letter: letter(&found.device, &partitions),
+        letter: letter(&found.device, partitions),
         label: event.lines().find_map(|line| line.strip_prefix("PARTNAME=")).map(str::to_owned),
         device: Some(found.device.clone()),
     };

@@ -1,7 +1,6 @@
 //! Whether this boot is good.
 
 use crate::places::{CMDLINE, DOCUMENT, GATE, LOADER_BOOT_COUNT, NETWORK, SMALL, VERDICT};
-use pintle_health::counting::is_rescue;
 use pintle_health::{
     Action, BootCounting, Failing, Gate, GateError, HttpUrl, Seen, Step, Verdict, Watch, http, units, watch,
 };
@@ -199,13 +198,10 @@ fn network(state: Option<&str>) -> Result<(), String> {
 /// [`FileError`].
 pub(crate) fn counting(machine: &Machine) -> Result<BootCounting, FileError> {
     let cmdline = machine.text(CMDLINE, SMALL)?.unwrap_or_default();
-    if is_rescue(&cmdline) {
-        return Ok(BootCounting::Uncounted);
+    let counted = BootCounting::of(machine.bytes(LOADER_BOOT_COUNT, SMALL)?.as_deref(), &cmdline);
+    if counted == BootCounting::Uncounted {
+        return Ok(counted);
     }
-    let loader = machine.bytes(LOADER_BOOT_COUNT, SMALL)?;
-    let counted = loader.as_deref().and_then(BootCounting::from_loader);
-    let counted = counted.or_else(|| BootCounting::from_cmdline(&cmdline));
-    let Some(counted) = counted else { return Ok(BootCounting::Uncounted) };
     // Where systemd cannot be asked, nobody has called it good.
     let said = machine.show_units(units::PROPERTIES, &[BLESS]).unwrap_or_default();
     let blessed = units::parse(&[BLESS], &said).is_some_and(|states| states[BLESS].active == "active");

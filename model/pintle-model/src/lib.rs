@@ -5,6 +5,7 @@
 
 mod arch;
 mod blob;
+mod causes;
 mod closure;
 mod digest;
 mod inode;
@@ -27,6 +28,7 @@ mod verified;
 
 pub use arch::{Arch, UnknownArch};
 pub use blob::{Blob, BlobTooLarge, Bytes, Contents, NoContents, Segment, SourceId};
+pub use causes::{chain, with_causes};
 pub use closure::{InitrdSecrets, LockedClosure, LockedPath, Nix, name_and_version};
 pub use digest::{BadDigest, Digest, Hashed, Hasher};
 pub use inode::{Attrs, Inode, InodeId, Kind, Origin, OriginId, Timestamp, Xattrs};

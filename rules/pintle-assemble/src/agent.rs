@@ -5,6 +5,7 @@ mod needs;
 
 use crate::edit::Editor;
 use crate::error::AssembleError;
+use crate::hardened::hardened;
 use crate::input::AgentFiles;
 use needs::lacking;
 use pintle_model::{Kind, Origin, System};
@@ -49,7 +50,7 @@ const AFTER: &str = "[Unit]\nAfter=multi-user.target\n";
 /// The unit that stands before `boot-complete.target`. It is not ordered after what it waits for: of a job that never ends
 /// it must say so.
 fn unit(runs_commands: bool) -> String {
-    let mut text = UNIT.to_owned();
+    let mut text = hardened(UNIT);
     // Who looks at a service as its own user has to become that user.
     let capabilities =
         if runs_commands { "CAP_DAC_READ_SEARCH CAP_SETGID CAP_SETUID CAP_SYS_BOOT" } else { "CAP_SYS_BOOT" };
@@ -73,7 +74,6 @@ StandardOutput=journal+console
 StandardError=journal+console
 RuntimeDirectory=pintle
 RuntimeDirectoryPreserve=yes
-NoNewPrivileges=yes
 PrivateTmp=yes
 PrivateDevices=yes
 ProtectSystem=strict
@@ -84,12 +84,7 @@ ProtectHostname=yes
 ProtectKernelLogs=yes
 ProtectKernelModules=yes
 ProtectKernelTunables=yes
-LockPersonality=yes
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
-SystemCallArchitectures=native
 SystemCallFilter=@system-service
 UMask=0022
 ";

@@ -1,7 +1,7 @@
 //! Why a tree cannot be assembled. All problems are collected: an author fixes them in one go.
 
 use crate::uncovered::{RecipeOutdated, Uncovered};
-use pintle_model::{Origin, TreeError, TreePath};
+use pintle_model::{Origin, TreeError, TreePath, with_causes};
 
 /// All problems of one assembly, at least one.
 #[derive(Debug, thiserror::Error)]
@@ -10,18 +10,8 @@ pub struct AssembleErrors(pub Vec<AssembleError>);
 
 /// Each problem with its causes, which would get lost in a list otherwise.
 fn list(errors: &[AssembleError]) -> String {
-    let texts: Vec<String> = errors.iter().map(with_causes).collect();
+    let texts: Vec<String> = errors.iter().map(|error| with_causes(error)).collect();
     texts.join("\n\n")
-}
-
-fn with_causes(error: &AssembleError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    text
 }
 
 /// One problem.

@@ -14,6 +14,7 @@ mod files;
 mod fstab;
 pub mod fuzz;
 pub mod generate;
+mod hardened;
 mod identity;
 pub mod initrd;
 mod input;

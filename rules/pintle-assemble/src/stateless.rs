@@ -4,6 +4,7 @@
 //! (tmpfiles.d(5)), which the initrd carries, makes the root of it: `/etc` anew at each start, `/var` where something is
 //! missing. So there is no drift: whoever goes back to an older `/usr` goes back to its `/etc` as well.
 
+use crate::hardened::hardened;
 use pintle_model::{Attrs, Blob, Inode, InodeId, Kind, Origin, Timestamp, Tree, TreeError, TreePath};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -79,7 +80,6 @@ Type=oneshot
 RemainAfterExit=yes
 ExecStart=systemd-tmpfiles --create /usr/lib/pintle/keep.conf
 CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_FSETID
-NoNewPrivileges=yes
 PrivateDevices=yes
 PrivateNetwork=yes
 ProtectSystem=strict
@@ -91,13 +91,8 @@ ProtectHostname=yes
 ProtectKernelLogs=yes
 ProtectKernelModules=yes
 ProtectKernelTunables=yes
-LockPersonality=yes
 MemoryDenyWriteExecute=yes
 RestrictAddressFamilies=AF_UNIX
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-SystemCallArchitectures=native
 SystemCallFilter=@system-service
 ";
 
@@ -226,7 +221,7 @@ impl Split<'_> {
         let attrs = |mode| Attrs { mtime: epoch, ..Attrs::root(mode) };
         let files = [
             ("lib/pintle/keep.conf", keep()),
-            ("lib/systemd/system/pintle-keep.service", KEEP_UNIT.to_owned()),
+            ("lib/systemd/system/pintle-keep.service", hardened(KEEP_UNIT)),
         ];
         for (path, text) in files {
             let path = TreePath::literal(path);

@@ -33,19 +33,27 @@ pub enum Action {
 }
 
 impl BootCounting {
+    /// From the EFI variable `LoaderBootCountPath` and the kernel's command line: what was counted, not what became of it.
+    #[must_use]
+    pub fn of(loader: Option<&[u8]>, cmdline: &str) -> Self {
+        if is_rescue(cmdline) {
+            return Self::Uncounted;
+        }
+        let counted = loader.and_then(Self::from_loader);
+        counted.or_else(|| Self::from_cmdline(cmdline)).unwrap_or(Self::Uncounted)
+    }
+
     /// From the EFI variable `LoaderBootCountPath` as efivarfs shows it: four bytes of attributes and a path in UTF-16,
     /// whose file name holds the counter (systemd's Boot Loader Interface). The loader wrote it after it had counted.
     /// None: it says nothing of counting.
-    #[must_use]
-    pub fn from_loader(variable: &[u8]) -> Option<Self> {
+    fn from_loader(variable: &[u8]) -> Option<Self> {
         let tries = loaded(variable)?.tries()?;
         Some(Self::Counted { left: tries.left, done: tries.done.unwrap_or(1) })
     }
 
     /// From the kernel's command line, on which GRUB says how many tries it has left (`pintle_boot::grub::slots`). None: it
     /// does not.
-    #[must_use]
-    pub fn from_cmdline(cmdline: &str) -> Option<Self> {
+    fn from_cmdline(cmdline: &str) -> Option<Self> {
         let left = parameter(cmdline, "pintle.left")?.parse::<u32>().ok().filter(|left| *left < TRIES)?;
         Some(Self::Counted { left, done: TRIES - left })
     }
@@ -64,8 +72,7 @@ impl BootCounting {
 }
 
 /// Whether the kernel's command line makes this boot a rescue ([`pintle_boot::cmdline::RESCUE`]).
-#[must_use]
-pub fn is_rescue(cmdline: &str) -> bool {
+pub(crate) fn is_rescue(cmdline: &str) -> bool {
     cmdline.split_ascii_whitespace().any(|word| word == "pintle.rescue")
 }
 

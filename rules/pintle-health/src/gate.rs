@@ -179,20 +179,11 @@ impl fmt::Display for Named<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pintle_model::with_causes;
 
     fn gate(checks: &str) -> Result<Gate, GateError> {
         let rest = r#""deadline": 60, "timeout": 5, "on_failure": "reboot", "tries": 3"#;
         Gate::parse(format!(r#"{{"schema": 1, {rest}, "checks": [{checks}]}}"#).as_bytes())
-    }
-
-    fn chain(error: &dyn std::error::Error) -> String {
-        let mut text = error.to_string();
-        let mut at = error.source();
-        while let Some(cause) = at {
-            text += &format!(": {cause}");
-            at = cause.source();
-        }
-        text
     }
 
     #[test]
@@ -210,7 +201,7 @@ mod tests {
 
     #[test]
     fn what_is_no_gate_says_why() {
-        let said = |result: Result<Gate, GateError>| chain(&result.unwrap_err());
+        let said = |result: Result<Gate, GateError>| with_causes(&result.unwrap_err());
         insta::assert_snapshot!(said(Gate::parse(br#"{"schema": 7, "new": true}"#)), @"it has schema 7, and this agent reads 1: the image has an agent of another version");
         insta::assert_snapshot!(said(Gate::parse(b"{")), @"it is not what a build writes: EOF while parsing an object at line 1 column 1");
         insta::assert_snapshot!(said(Gate::parse(&vec![b' '; GATE_MAX + 1])), @"it has 1048577 bytes, more than 1048576: no build writes one like this");

@@ -4,7 +4,7 @@ use crate::additions::Additions;
 use crate::input::{BootFiles, GrubFiles, KernelFiles};
 use crate::{Identity, Inputs, PlanError};
 use pintle_boot::cmdline::Cmdline;
-use pintle_boot::grub::config::{MODULES, Menu, MenuEntry};
+use pintle_boot::grub::config::{Menu, MenuEntry};
 use pintle_boot::grub::{CoreSpec, Embedded, GrubError, core_image, embed};
 use pintle_boot::uki::{HEAD_LEN, LinuxHeader};
 use pintle_model::{Arch, Blob, Kernel, Kind};
@@ -55,13 +55,18 @@ pub(crate) fn timeout(kernel: &Kernel, kernels: usize) -> u32 {
     kernel.menu_timeout.unwrap_or(if kernels > 1 { 3 } else { 0 })
 }
 
-/// GRUB's core image for a root that is partition `root_number`, embedded at sector `start`.
-pub(crate) fn grub(boot: &BootFiles<'_>, root_number: usize, start: u64) -> Result<Embedded, PlanError> {
+/// GRUB's core image, embedded at sector `start`, whose files are in `folder` of partition `number`: one of the disk that
+/// was booted, whatever its number, so that a copy on another disk cannot take its place.
+pub(crate) fn grub(
+    boot: &BootFiles<'_>,
+    modules: &[&str],
+    (number, folder): (usize, &str),
+    start: u64,
+) -> Result<Embedded, PlanError> {
     let missing = PlanError::NoBootFiles { option: "bios", what: "GRUB" };
     let GrubFiles { files } = boot.grub.as_ref().ok_or(missing)?;
-    // A partition of the disk that was booted, whatever its number: a copy on another disk cannot take its place.
-    let prefix = format!("(,gpt{root_number})/boot/grub");
-    let spec = CoreSpec { modules: MODULES, prefix: &prefix, ..CoreSpec::default() };
+    let prefix = format!("(,gpt{number}){folder}");
+    let spec = CoreSpec { modules, prefix: &prefix, ..CoreSpec::default() };
     let core = core_image(files, &spec).map_err(PlanError::Grub)?;
     let boot_img = files("boot.img").ok_or_else(|| GrubError::Missing("boot.img".to_owned()));
     embed(&boot_img.map_err(PlanError::Grub)?, core, start).map_err(PlanError::Grub)

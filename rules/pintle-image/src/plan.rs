@@ -2,12 +2,11 @@ use crate::additions::Additions;
 use crate::boot;
 use crate::efi::{self, Efi, Uki};
 use crate::sign::{self, Measured};
-use crate::slots;
 use crate::verified::{self, Usr};
 use crate::{Identity, Inputs, Mounting, PlanError};
 use crate::{kernels, layout};
 use pintle_boot::cmdline::Cmdline;
-use pintle_boot::grub::Embedded;
+use pintle_boot::grub::{Embedded, config, slots};
 use pintle_disk::gpt::ALIGN;
 use pintle_fs::{ext4, vfat};
 use pintle_model::{Arch, Digest, Encrypt, Layout, Tree, TreePath};
@@ -207,8 +206,11 @@ pub fn plan(mut inputs: Inputs<'_>) -> Result<ImagePlan, Vec<PlanError>> {
             // Its place is fixed: the first partition, from 1 MiB on; root is the last, behind the EFI system partition.
             let start = ALIGN / 512;
             let made = match verified {
-                true => slots::grub(boot, 2, start),
-                false => boot::grub(boot, 2 + usize::from(image.uefi), start),
+                // All of GRUB is in the core: a file system that is damaged cannot take a part of it away.
+                true => boot::grub(boot, slots::MODULES, (2, &format!("/{}", slots::FOLDER)), start),
+                false => {
+                    boot::grub(boot, config::MODULES, (2 + usize::from(image.uefi), "/boot/grub"), start)
+                }
             };
             bios = keep(made.and_then(fits), &mut errors);
             if !verified {

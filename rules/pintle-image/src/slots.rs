@@ -1,11 +1,9 @@
 //! BIOS for the layout `verified`: GRUB starts what is in the unified kernel image, counts tries, and falls back.
 
 use crate::efi::Placed;
-use crate::input::{BootFiles, GrubFiles};
 use crate::{Inputs, PlanError};
 use pintle_boot::cmdline::Cmdline;
-use pintle_boot::grub::slots::{BLOCKS, FOLDER, MODULES, Placed as Slotted, Run, first_block, script};
-use pintle_boot::grub::{CoreSpec, Embedded, GrubError, core_image, embed};
+use pintle_boot::grub::slots::{BLOCKS, FOLDER, Placed as Slotted, Run, first_block, script};
 use pintle_boot::uki::{HEAD_LEN, Pe, PeLimits};
 use pintle_model::{Blob, Contents, Hasher, Slot};
 use std::io;
@@ -14,18 +12,6 @@ use std::io;
 const SECTOR: u64 = 512;
 /// Bytes that are read at once.
 const CHUNK: usize = 1 << 20;
-
-/// GRUB's core image for an EFI system partition that is partition `esp_number`, embedded at sector `start`. All of GRUB
-/// is in it: a file system that is damaged cannot take a part of it away.
-pub(crate) fn grub(boot: &BootFiles<'_>, esp_number: usize, start: u64) -> Result<Embedded, PlanError> {
-    let missing = PlanError::NoBootFiles { option: "bios", what: "GRUB" };
-    let GrubFiles { files } = boot.grub.as_ref().ok_or(missing)?;
-    let prefix = format!("(,gpt{esp_number})/{FOLDER}");
-    let spec = CoreSpec { modules: MODULES, prefix: &prefix, ..CoreSpec::default() };
-    let core = core_image(files, &spec).map_err(PlanError::Grub)?;
-    let boot_img = files("boot.img").ok_or_else(|| GrubError::Missing("boot.img".to_owned()));
-    embed(&boot_img.map_err(PlanError::Grub)?, core, start).map_err(PlanError::Grub)
-}
 
 /// GRUB's files on the EFI system partition, by path.
 pub(crate) fn files(

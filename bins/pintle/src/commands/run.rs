@@ -27,10 +27,16 @@ pub(crate) fn run(arguments: &Run, reporter: &Reporter) -> Outcome {
             Failure::new(FailureKind::Usage, message).hint("pintle run --console show --plot FILE.svg")
         );
     }
+    let signed = is_signed(&image);
     if arguments.secure_boot {
-        check_signed(arguments, &image, direct.is_some())?;
+        check_signed(arguments, &image, signed, direct.is_some())?;
     }
-    let request = Request { direct, ..request(arguments, image, scratch.path().to_owned()) };
+    let request = Request {
+        direct,
+        // Firmware without keys takes those of the image at the first start, and starts again.
+        restarts: arguments.restarts || signed == Some(true),
+        ..request(arguments, image, scratch.path().to_owned())
+    };
     let mut tell = |event: Event| tell(&event, reporter);
     let ran = pintle_flows::run::run(&request, &mut tell, &interrupted()).map_err(failed)?;
     if let (Some(path), Some(boot)) = (&arguments.plot, &ran.boot) {
@@ -46,8 +52,6 @@ pub(crate) fn run(arguments: &Run, reporter: &Reporter) -> Outcome {
 fn request(arguments: &Run, image: PathBuf, scratch: PathBuf) -> Request {
     let name =
         image.file_stem().map_or_else(|| "image".to_owned(), |name| name.to_string_lossy().into_owned());
-    // Firmware without keys takes those of the image at the first start, and starts again.
-    let restarts = arguments.restarts || is_signed(&image) == Some(true);
     Request {
         name,
         image,
@@ -60,7 +64,7 @@ fn request(arguments: &Run, image: PathBuf, scratch: PathBuf) -> Request {
         secure_boot: arguments.secure_boot,
         tpm: arguments.tpm,
         state: arguments.state.clone(),
-        restarts,
+        restarts: arguments.restarts,
         bus: match arguments.disk {
             arguments::Disk::Virtio => DiskBus::Virtio,
             arguments::Disk::Scsi => DiskBus::Scsi,
@@ -102,12 +106,12 @@ fn newest_image(folder: &Path) -> Result<PathBuf, Failure> {
 }
 
 /// Refuses what would start without anything being checked, or not at all, as far as it is known.
-fn check_signed(arguments: &Run, image: &Path, direct: bool) -> Result<(), Failure> {
+fn check_signed(arguments: &Run, image: &Path, signed: Option<bool>, direct: bool) -> Result<(), Failure> {
     if direct || matches!(arguments.firmware, arguments::Firmware::Bios) {
         let message = "Secure Boot is of UEFI firmware, and this machine starts without it";
         return Err(Failure::new(FailureKind::Usage, message).hint("--firmware uefi, and an image"));
     }
-    if is_signed(image) != Some(false) {
+    if signed != Some(false) {
         return Ok(());
     }
     let message = format!("{} is not signed: there is nothing that Secure Boot could check", image.display());

@@ -1,7 +1,7 @@
 //! The agent inside verified systems, as QEMU starts them: what it says of a good boot, of an edit, and of an application
 //! that is dead.
 
-use crate::common::{Gate, finish, pintle, succeed};
+use crate::common::{boot_web, finish, pintle, succeed};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -34,15 +34,6 @@ fn built(folder: &Path, more: &str) -> PathBuf {
     folder.join("out/agent.raw")
 }
 
-/// Starts `image`, keeping what it writes; gives what `script` says inside.
-fn boot(image: &Path, script: &str) -> String {
-    let _turn = Gate::enter();
-    let mut command = pintle();
-    command.args(["run", "--quiet", "--firmware", "uefi", "--writable", "--cpus", "1", "--timeout", "600"]);
-    command.arg(image).args(["--until", "http://:80/", "--exec", "sh", "-c"]);
-    succeed(command.arg(format!("'{script}'")))
-}
-
 #[test]
 fn a_healthy_system_says_so_and_shows_an_edit() {
     let folder = tempfile::tempdir().unwrap();
@@ -50,7 +41,7 @@ fn a_healthy_system_says_so_and_shows_an_edit() {
     let manifest = fs::read(folder.path().join("out/agent.json")).unwrap();
     let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
     assert_eq!(manifest["agent"]["path"], "/usr/lib/pintle/pintle-agent");
-    let said = boot(
+    let said = boot_web(
         &image,
         "systemctl is-system-running --wait; systemctl is-active boot-complete.target; sha256sum \
          /usr/lib/pintle/pintle-agent; pintle-agent drift; echo drift $?; echo 127.0.0.1 other >>/etc/hosts; touch \
@@ -93,7 +84,7 @@ fn a_dead_application_is_told_of_at_the_deadline() {
     let more =
         "\n[services.shop]\ncommand = [\"/bin/false\"]\n\n[health]\ndeadline = 100\non-failure = \"stay\"\n";
     let image = built(folder.path(), more);
-    let said = boot(
+    let said = boot_web(
         &image,
         "systemctl is-system-running --wait; systemctl is-active boot-complete.target; journalctl -b -o cat -u \
          pintle-health | grep -v systemd; pintle-agent --json status; echo status $?",

@@ -1,7 +1,7 @@
 //! What becomes of a release that does not come up: each boot ends unattended in the one that was good, or in a rescue.
 //! Updates are made by the tools of others: sgdisk, dd, mtools, grub-editenv.
 
-use crate::common::{Gate, pintle, succeed};
+use crate::common::{Gate, first_sector, pintle, succeed};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::FileExt as _;
@@ -103,9 +103,7 @@ impl Disk {
             sgdisk.arg(format!("--change-name={number}:{}", text("label")));
             sgdisk.arg(format!("--partition-guid={number}:{}", text("uuid")));
             succeed(sgdisk.arg(format!("--attributes={number}:set:60")).arg(disk.path()));
-            let info = succeed(Command::new("sgdisk").arg(format!("--info={number}")).arg(disk.path()));
-            let sector = info.lines().find_map(|line| line.strip_prefix("First sector: ")).unwrap();
-            let sector: u64 = sector.split(' ').next().unwrap().parse().unwrap();
+            let sector = first_sector(&disk.path(), number);
             let mut dd = Command::new("dd");
             dd.args(["bs=512", "status=none", "conv=notrunc"]).arg(format!("seek={sector}"));
             dd.arg(format!("skip={}", next.start(role) / 512))
@@ -272,9 +270,7 @@ fn a_corrupted_image_is_not_started() {
 #[test]
 fn hashes_that_are_damaged_end_the_boot_in_the_initrd() {
     let disk = Disk::updated(&built().dead, 1);
-    let info = succeed(Command::new("sgdisk").arg("--info=6").arg(disk.path()));
-    let sector = info.lines().find_map(|line| line.strip_prefix("First sector: ")).unwrap();
-    let at = sector.split(' ').next().unwrap().parse::<u64>().unwrap() * 512;
+    let at = first_sector(&disk.path(), 6) * 512;
     let file = fs::OpenOptions::new().write(true).open(disk.path()).unwrap();
     file.write_all_at(&[0x55; 8192], at).unwrap();
     assert_eq!(disk.boot("uefi", WHICH), GOOD);

@@ -121,3 +121,19 @@ impl Drop for Gate {
         FREE.notify_one();
     }
 }
+
+/// Boots the image of a web server by UEFI, keeping what it writes; gives what `script` says inside once a page answers.
+pub(crate) fn boot_web(image: &Path, script: &str) -> String {
+    let _turn = Gate::enter();
+    let mut command = pintle();
+    command.args(["run", "--quiet", "--firmware", "uefi", "--writable", "--cpus", "1", "--timeout", "600"]);
+    command.arg(image).args(["--until", "http://:80/", "--exec", "sh", "-c"]);
+    succeed(command.arg(format!("'{script}'")))
+}
+
+/// Where a partition begins, in sectors of 512 bytes, as `sgdisk` has it.
+pub(crate) fn first_sector(disk: &Path, number: u32) -> u64 {
+    let info = succeed(Command::new("sgdisk").arg(format!("--info={number}")).arg(disk));
+    let sector = info.lines().find_map(|line| line.strip_prefix("First sector: ")).unwrap();
+    sector.split(' ').next().unwrap().parse().unwrap()
+}

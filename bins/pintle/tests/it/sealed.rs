@@ -1,6 +1,6 @@
-//! `/var` sealed to a TPM: made on the first boot, or not at all.
+//! `/var` sealed to a TPM: it opens unattended on its machine, by its recovery key anywhere, and for nobody else.
 
-use crate::common::{Gate, finish, pintle, succeed};
+use crate::common::{Gate, finish, first_sector, pintle, succeed};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -12,14 +12,29 @@ fn definition(encrypt: &str) -> String {
     )
 }
 
-/// Builds with the keys of the definition.
-fn build(folder: &Path, encrypt: &str) -> PathBuf {
+/// Builds into `out`, with the keys of the definition or others.
+fn build(folder: &Path, out: &str, encrypt: &str, keys: Option<&str>) -> PathBuf {
     let source = folder.join("definition");
     fs::write(source.join("system.toml"), definition(encrypt)).unwrap();
     let mut build = pintle();
     build.args(["build", "--no-report", "--sbom", "none", "--no-checksum"]).arg(&source);
-    succeed(build.arg("--output").arg(folder.join("out")));
-    folder.join("out/vault.raw")
+    build.args(keys.iter().flat_map(|keys| ["--keys", keys]));
+    succeed(build.current_dir(folder).arg("--output").arg(folder.join(out)));
+    folder.join(out).join("vault.raw")
+}
+
+/// `from` of a partition to the end of the file, or the place of `to` where the partition lies there as well.
+fn copy(from: &Path, number: u32, to: &Path, seek: u64) {
+    let first = first_sector(from, number);
+    let info = succeed(Command::new("sgdisk").arg(format!("--info={number}")).arg(from));
+    let size = info.lines().find_map(|line| line.strip_prefix("Partition size: ")).unwrap();
+    let sectors: u64 = size.split(' ').next().unwrap().parse().unwrap();
+    let mut dd = Command::new("dd");
+    dd.args(["bs=1M", "status=none", "conv=notrunc,sparse"]);
+    dd.arg(format!("skip={}", first / 2048))
+        .arg(format!("count={}", sectors / 2048))
+        .arg(format!("seek={seek}"));
+    succeed(dd.arg(format!("if={}", from.display())).arg(format!("of={}", to.display())));
 }
 
 fn run(disk: &Path, state: &Path, arguments: &[&str]) -> Output {
@@ -50,12 +65,27 @@ fn booted(disk: &Path, state: &Path, more: &[&str], script: &str) -> (String, St
     (String::from_utf8(output.stdout).unwrap(), console)
 }
 
+/// Whether this is a recovery key: eight groups of eight letters (systemd-cryptenroll(1)).
+fn is_key(word: &&str) -> bool {
+    let groups: Vec<&str> = word.split('-').collect();
+    groups.len() == 8
+        && groups.iter().all(|group| group.len() == 8 && group.bytes().all(|b| b.is_ascii_lowercase()))
+}
+
+/// The recovery key on a console. Its letters are those of every keyboard, and no `m`, which ends an escape.
+fn key(console: &str) -> Option<&str> {
+    let between = |c: char| c.is_whitespace() || c.is_control() || c == 'm';
+    console.split(between).find(is_key)
+}
+
 #[test]
-fn it_is_made_on_the_first_boot_and_its_recovery_key_is_shown() {
+fn it_opens_on_its_machine_and_by_its_recovery_key() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     fs::create_dir(folder.path().join("definition")).unwrap();
-    succeed(pintle().args(["keys", "new"]).arg(folder.path().join("definition/keys")));
-    let image = build(folder.path(), "tpm");
+    for keys in ["definition/keys", "others"] {
+        succeed(pintle().args(["keys", "new"]).arg(folder.path().join(keys)));
+    }
+    let image = build(folder.path(), "out", "tpm", None);
     let disk = folder.path().join("disk.raw");
     succeed(Command::new("cp").arg("--sparse=always").arg(&image).arg(&disk));
     let state = folder.path().join("state");
@@ -64,20 +94,36 @@ fn it_is_made_on_the_first_boot_and_its_recovery_key_is_shown() {
     let output = run(&disk, &folder.path().join("none"), &["--until", "console:keeps nothing unsealed"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 
-    let script = "findmnt -no SOURCE /var; journalctl -b -o cat -u pintle-recovery";
+    let script = "findmnt -no SOURCE /var; echo kept > /var/lib/kept";
     let (said, console) = booted(&disk, &state, &["--tpm", "--secure-boot"], script);
     assert!(said.starts_with("running\n/dev/mapper/var\n"), "{said}");
-    // Eight groups of eight letters (systemd-cryptenroll(1)); on the console alone.
-    let is_key = |line: &str| {
-        let groups: Vec<&str> = line.split('-').collect();
-        groups.len() == 8
-            && groups.iter().all(|group| group.len() == 8 && group.bytes().all(|b| b.is_ascii_lowercase()))
+    let shown = key(&console).unwrap_or_else(|| panic!("{console}"));
+
+    let script = "cat /var/lib/kept; journalctl -o cat";
+    let (said, console) = booted(&disk, &state, &["--tpm", "--secure-boot"], script);
+    assert!(said.starts_with("running\nkept\n"), "{said}");
+    assert!(!said.contains(shown), "no journal has it");
+    assert!(key(&console).is_none(), "it is shown once");
+
+    // cryptsetup is the judge of both.
+    let var = folder.path().join("var");
+    copy(&disk, 7, &var, 0);
+    let opens = |key: &str| {
+        let file = folder.path().join("key");
+        fs::write(&file, key).unwrap();
+        let mut open = Command::new("cryptsetup");
+        open.args(["open", "--test-passphrase", "--disable-external-tokens", "--key-file"]);
+        finish(open.arg(file).arg(&var)).status.success()
     };
-    // Its letters are those of every keyboard, and no `m`, which ends an escape of the console.
-    let between = |c: char| c.is_whitespace() || c.is_control() || c == 'm';
-    let words: Vec<&str> = console.split(between).collect();
-    let key = words.iter().find(|word| is_key(word)).unwrap_or_else(|| panic!("{console}"));
-    assert!(!said.contains(key), "no journal has it");
+    assert!(opens(shown));
+    assert!(!opens(&shown.replace('c', "b")));
+
+    // The same system, of somebody else: the TPM keeps the key to itself.
+    let others = build(folder.path(), "other", "tpm", Some("others"));
+    copy(&others, 2, &disk, first_sector(&others, 2) / 2048);
+    fs::remove_file(state.join("efi-variables.fd")).unwrap();
+    let output = run(&disk, &state, &["--tpm", "--until", "console:recovery key for disk"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
@@ -85,7 +131,7 @@ fn without_a_tpm_it_can_go_without() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     fs::create_dir(folder.path().join("definition")).unwrap();
     succeed(pintle().args(["keys", "new"]).arg(folder.path().join("definition/keys")));
-    let disk = build(folder.path(), "tpm-if-there");
+    let disk = build(folder.path(), "out", "tpm-if-there", None);
     let script = "findmnt -no SOURCE,FSTYPE /var; systemctl is-active pintle-recovery";
     let (said, _) = booted(&disk, &folder.path().join("state"), &[], script);
     assert!(said.starts_with("running\n/dev/vda7 ext4\ninactive\n"), "{said}");

@@ -1,7 +1,7 @@
 //! The layout `verified`: what the firmware starts stands for every byte of `/usr`, and nothing else of the image is
 //! believed. Judges are the kernel, systemd and the tools of others.
 
-use crate::common::{Gate, finish, pintle, succeed};
+use crate::common::{boot_web, finish, pintle, succeed};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -83,12 +83,8 @@ impl Built {
 
 /// Boots `image`, keeping what it writes; gives what `script` says inside.
 fn boot(image: &Path, script: &str) -> String {
-    let _turn = Gate::enter();
-    let mut command = pintle();
-    command.args(["run", "--quiet", "--firmware", "uefi", "--writable", "--cpus", "1", "--timeout", "600"]);
-    command.arg(image).args(["--until", "http://:80/", "--exec", "sh", "-c"]);
     // Then its power is cut.
-    succeed(command.arg(format!("'{script}; sync'")))
+    boot_web(image, &format!("{script}; sync"))
 }
 
 #[test]

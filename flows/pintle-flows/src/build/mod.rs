@@ -32,7 +32,7 @@ use pintle_assemble::{AssembleError, AssembleErrors};
 use pintle_image::{
     ContainerError, Finding, GrubFiles, ImagePlan, Inputs, PlanError, Severity, Signing, plan,
 };
-use pintle_model::{Lock, OutputFormat, Timestamp, Tree};
+use pintle_model::{Lock, OutputFormat, Timestamp, Tree, with_causes};
 use pintle_package::oci;
 use pintle_report::SizeReport;
 use pintle_world::atomic::AtomicError;
@@ -176,15 +176,7 @@ impl BuildError {
 }
 
 fn list(errors: &[PlanError]) -> String {
-    let line = |error: &PlanError| {
-        let mut text = format!("  {error}");
-        let mut at = std::error::Error::source(error);
-        while let Some(cause) = at {
-            text += &format!(": {cause}");
-            at = cause.source();
-        }
-        text
-    };
+    let line = |error: &PlanError| format!("  {}", with_causes(error));
     errors.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 

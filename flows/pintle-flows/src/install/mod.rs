@@ -18,7 +18,7 @@ use pintle_boot::loader::LoaderConf;
 use pintle_closure::esp::{
     Generation, LoaderFate, Start, Wanted, WantedFile, Wish, choose, loader_fate, names, plan, title,
 };
-use pintle_model::{Arch, Blob, Digest};
+use pintle_model::{Arch, Blob, Digest, with_causes};
 use pintle_nix::StorePath;
 use pintle_world::blob_files::BlobFiles;
 use pintle_world::esp::Esp;
@@ -26,7 +26,6 @@ use pintle_world::initrd_secrets::InitrdSecrets;
 use pintle_world::rooted::Rooted;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::path::Path;
 
 /// Which kind of entries (UAPI.1).
@@ -145,7 +144,8 @@ pub fn install(
         match system::bootspec(&system, &toplevel) {
             Ok(document) => generations.push(Generation { number, toplevel, document }),
             Err(error) => {
-                warnings.push(format!("generation {number} keeps the entries it has: {}", chain(&error)));
+                warnings
+                    .push(format!("generation {number} keeps the entries it has: {}", with_causes(&error)));
                 wanted.keep.insert(number);
             }
         }
@@ -218,7 +218,7 @@ fn entries(
             Err(fault) => {
                 let number = start.number.map_or("the system".to_owned(), |n| format!("generation {n}"));
                 let gets = if fault.forbids_entry() { "gets no entry" } else { "keeps the entry it has" };
-                warnings.push(format!("{number} ({}) {gets}: {}", title(start), chain(&fault)));
+                warnings.push(format!("{number} ({}) {gets}: {}", title(start), with_causes(&fault)));
                 wanted.keep.extend(start.number.filter(|_| !fault.forbids_entry()));
             }
         }
@@ -287,15 +287,4 @@ fn conf(request: &InstallRequest<'_>, default: &str, esp: &dyn Esp) -> Result<Ve
         files.push(file(names::ENTRIES_SREL, b"type1\n".to_vec()));
     }
     Ok(files)
-}
-
-/// An error with its causes, on one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut at = error.source();
-    while let Some(error) = at {
-        text = format!("{text}: {error}");
-        at = error.source();
-    }
-    text
 }

@@ -7,11 +7,10 @@ use crate::definition::Definition;
 use crate::pin::{self, PinError};
 use crate::supply::{CONNECTIONS, Supply};
 use crate::unpack::{self, Mirrors, UnpackError};
-use pintle_model::{Digest, Lock, LockedPackage, Verified};
+use pintle_model::{Digest, Lock, LockedPackage, Verified, with_causes};
 use pintle_world::fetch::{FetchError, Job};
 use pintle_world::{Cache, Mirror, files, sparse};
 use std::collections::BTreeMap;
-use std::error::Error as _;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -34,7 +33,7 @@ pub(super) fn own(
     if !push {
         match pin::packages(definition, lock, supply) {
             Ok(_) => return Ok(Own::All),
-            Err(error) if is_out_of_reach(&error) => reason = Some(chain(&error)),
+            Err(error) if is_out_of_reach(&error) => reason = Some(with_causes(&error)),
             Err(error) => return Err(error),
         }
     }
@@ -59,16 +58,6 @@ fn is_out_of_reach(error: &PinError) -> bool {
         ),
         _ => false,
     }
-}
-
-fn chain(error: &PinError) -> String {
-    let mut text = error.to_string();
-    let mut at = error.source();
-    while let Some(cause) = at {
-        text += &format!(": {cause}");
-        at = cause.source();
-    }
-    text
 }
 
 /// The download is there, and what it must be.

@@ -3,6 +3,7 @@
 use super::UNITS;
 use crate::edit::Editor;
 use crate::error::AssembleError;
+use crate::hardened::hardened;
 use pintle_model::{Health, OnFailure};
 
 /// Seconds for which the gate may say what it has seen, once its own deadline has passed.
@@ -18,11 +19,11 @@ RuntimeWatchdogSec=60
 pub(super) fn place(editor: &mut Editor<'_>, health: &Health) -> Result<(), AssembleError> {
     let mut units = vec![
         ("pintle-rescue.target", RESCUE.to_owned(), None),
-        ("pintle-bless.service", BLESS.to_owned(), Some("boot-complete.target")),
-        ("pintle-watchdog.service", SOFTWARE_WATCHDOG.to_owned(), Some("basic.target")),
+        ("pintle-bless.service", hardened(BLESS), Some("boot-complete.target")),
+        ("pintle-watchdog.service", hardened(SOFTWARE_WATCHDOG), Some("basic.target")),
     ];
     if health.on_failure == OnFailure::Reboot {
-        units.push(("pintle-late.service", LATE.to_owned(), None));
+        units.push(("pintle-late.service", hardened(LATE), None));
         units.push(("pintle-late.timer", timer(health.deadline + GRACE), Some("sysinit.target")));
     }
     for (name, text, wanted_by) in units {
@@ -55,7 +56,6 @@ ExecStart=/usr/lib/pintle/pintle-agent health --late
 StandardOutput=journal+console
 StandardError=journal+console
 CapabilityBoundingSet=CAP_SYS_BOOT
-NoNewPrivileges=yes
 ProtectSystem=strict
 ProtectHome=yes
 PrivateDevices=yes
@@ -66,13 +66,8 @@ ProtectHostname=yes
 ProtectKernelLogs=yes
 ProtectKernelModules=yes
 ProtectKernelTunables=yes
-LockPersonality=yes
 MemoryDenyWriteExecute=yes
 RestrictAddressFamilies=AF_UNIX
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-SystemCallArchitectures=native
 SystemCallFilter=@system-service
 ";
 
@@ -92,7 +87,6 @@ ExecStart=/usr/lib/pintle/pintle-agent bless
 RuntimeDirectory=pintle
 RuntimeDirectoryPreserve=yes
 CapabilityBoundingSet=CAP_SYS_ADMIN
-NoNewPrivileges=yes
 PrivateMounts=yes
 PrivateNetwork=yes
 PrivateTmp=yes
@@ -101,13 +95,8 @@ ProtectClock=yes
 ProtectControlGroups=yes
 ProtectHostname=yes
 ProtectKernelLogs=yes
-LockPersonality=yes
 MemoryDenyWriteExecute=yes
 RestrictAddressFamilies=AF_UNIX
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-SystemCallArchitectures=native
 SystemCallFilter=@system-service @mount
 ";
 
@@ -124,18 +113,12 @@ Type=oneshot
 RemainAfterExit=yes
 ExecStart=/usr/sbin/modprobe softdog
 CapabilityBoundingSet=CAP_SYS_MODULE
-NoNewPrivileges=yes
 PrivateNetwork=yes
 PrivateTmp=yes
 ProtectSystem=strict
 ProtectHome=yes
-LockPersonality=yes
 MemoryDenyWriteExecute=yes
 RestrictAddressFamilies=AF_UNIX
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-SystemCallArchitectures=native
 SystemCallFilter=@system-service @module
 ";
 

@@ -28,7 +28,15 @@ impl<'a> Build<'a> {
 
     /// Copies what `need` names.
     pub(super) fn require(&mut self, need: &Need) -> Result<(), InitrdError> {
-        let path = literal(need.name);
+        self.require_at(literal(need.name), need)
+    }
+
+    /// Copies what `need` names below the libraries of the architecture.
+    pub(super) fn require_library(&mut self, need: &Need) -> Result<(), InitrdError> {
+        self.require_at(literal(&format!("usr/lib/{}/{}", self.options.arch.multiarch(), need.name)), need)
+    }
+
+    fn require_at(&mut self, path: TreePath, need: &Need) -> Result<(), InitrdError> {
         if self.copy(&path)? {
             return Ok(());
         }

@@ -18,7 +18,11 @@ const FILES: &[Need] = &[
 ];
 
 /// What libcryptsetup loads for a key in a TPM, below the libraries of the architecture.
-const TOKEN: &str = "cryptsetup/libcryptsetup-token-systemd-tpm2.so";
+const TOKEN: Need = need(
+    "cryptsetup/libcryptsetup-token-systemd-tpm2.so",
+    "systemd-cryptsetup",
+    "libcryptsetup asks the TPM through it",
+);
 
 /// Units, with the programs they run.
 const UNITS: &[Need] = &[
@@ -124,10 +128,6 @@ pub(super) fn add(build: &mut Build<'_>) -> Result<(), InitrdError> {
     let rules = rules(var_label).into_bytes();
     build.write(&literal("usr/lib/udev/rules.d/91-pintle-var.rules"), 0o644, rules)?;
     FILES.iter().try_for_each(|need| build.require(need))?;
-    let token = literal(&format!("usr/lib/{}/{TOKEN}", build.options.arch.multiarch()));
-    if !build.copy(&token)? {
-        let why = "libcryptsetup asks the TPM through it";
-        return Err(InitrdError::Missing { path: token, why, package: "systemd-cryptsetup" });
-    }
+    build.require_library(&TOKEN)?;
     units::add_these(build, UNITS, WANTS)
 }

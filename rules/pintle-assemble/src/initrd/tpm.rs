@@ -3,7 +3,7 @@
 
 use super::build::Build;
 use super::needs::{Need, need};
-use super::{InitrdError, Root, literal, units};
+use super::{InitrdError, Root, units};
 
 /// Units, with the programs they run. They do nothing where nothing was measured before them.
 const UNITS: &[Need] = &[
@@ -35,13 +35,14 @@ const FILES: &[Need] = &[
     ),
 ];
 
-/// Libraries that systemd opens by name when there is a TPM, with their packages.
-const LIBRARIES: &[(&str, &str)] = &[
-    ("libtss2-esys.so.0", "libtss2-esys-3.0.2-0t64"),
-    ("libtss2-mu.so.0", "libtss2-mu-4.0.1-0t64"),
-    ("libtss2-rc.so.0", "libtss2-rc0t64"),
-    ("libtss2-tcti-device.so.0", "libtss2-tcti-device0t64"),
+/// Libraries that systemd opens by name when there is a TPM.
+const LIBRARIES: &[Need] = &[
+    need("libtss2-esys.so.0", "libtss2-esys-3.0.2-0t64", TALKS),
+    need("libtss2-mu.so.0", "libtss2-mu-4.0.1-0t64", TALKS),
+    need("libtss2-rc.so.0", "libtss2-rc0t64", TALKS),
+    need("libtss2-tcti-device.so.0", "libtss2-tcti-device0t64", TALKS),
 ];
+const TALKS: &str = "systemd talks to the TPM through it";
 
 /// Kernel modules, passed over where the kernel has none: Debian's have them built in.
 pub(super) const MODULES: &[(&str, &str)] = &[
@@ -57,12 +58,6 @@ pub(super) const MODULES: &[(&str, &str)] = &[
 pub(super) fn add(build: &mut Build<'_>) -> Result<(), InitrdError> {
     let Root::Stateless { tpm: true, .. } = &build.options.root else { return Ok(()) };
     FILES.iter().try_for_each(|need| build.require(need))?;
-    let folder = literal(&format!("usr/lib/{}", build.options.arch.multiarch()));
-    for (name, package) in LIBRARIES {
-        let path = folder.join(name)?;
-        if !build.copy(&path)? {
-            return Err(InitrdError::Missing { path, why: "systemd talks to the TPM through it", package });
-        }
-    }
+    LIBRARIES.iter().try_for_each(|need| build.require_library(need))?;
     units::add_these(build, UNITS, WANTS)
 }

@@ -1,8 +1,8 @@
-//! What signing reads: keys and certificates in PEM, images.
+//! What signing reads: keys and certificates in PEM, images, their signatures.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pintle_boot::sign::{Signer, authenticode_digest};
+use pintle_boot::sign::{Signer, authenticode_digest, signature};
 use pintle_boot::uki::{Pe, PeLimits};
 use pintle_model::{Blob, NoContents};
 
@@ -20,6 +20,7 @@ fuzz_target!(|data: &[u8]| {
             assert_ne!(digest, other);
         }
     }
+    let _ = signature(&image, &NoContents);
     let Ok(text) = str::from_utf8(data) else { return };
     // A key and its certificate are often in one file.
     let _ = Signer::new(text, text);

@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         Command::Diff(arguments) => commands::diff::run(arguments, &reporter),
         Command::Vendor(arguments) => commands::vendor::run(arguments, &reporter),
         Command::Build(arguments) => commands::build::run(arguments, &reporter),
+        Command::Inspect(arguments) => commands::inspect::run(arguments, &reporter),
         Command::Size(arguments) => commands::size::run(arguments, &reporter),
         Command::Recipe(command) => commands::recipe::run(command, &reporter),
         Command::Cache(arguments::Cache::Push(arguments)) => commands::cache::push(arguments, &reporter),

@@ -5,6 +5,8 @@ pub mod build;
 pub mod closure;
 pub mod definition;
 pub mod diff;
+pub mod image;
+pub mod inspect;
 pub mod install;
 mod into_pack;
 pub mod keys;

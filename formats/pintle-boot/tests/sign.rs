@@ -1,7 +1,7 @@
 //! Signatures against checkers we did not write: sbverify and osslsigncode, with keys made by openssl.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use pintle_boot::sign::{SignError, Signer, authenticode_digest};
+use pintle_boot::sign::{BadSignature, SignError, Signer, authenticode_digest, signature};
 use pintle_boot::uki::{Sections, assemble};
 use pintle_model::{Blob, NoContents};
 use proptest::prelude::*;
@@ -146,6 +146,51 @@ fn a_changed_byte_or_another_key_is_refused() {
     }
 }
 
+/// What a reader finds in `image`: the signer's name, and whether it is good.
+fn found(image: &[u8]) -> Option<(String, Result<(), BadSignature>)> {
+    let found = signature(&Blob::inline(image), &NoContents).unwrap()?;
+    Some((found.signer.map(|(name, _)| name).unwrap_or_default(), found.checked))
+}
+
+/// Signatures of three tools are read, and their changes found wherever sbverify finds them.
+#[test]
+fn signatures_are_checked_as_others_check_them() {
+    let (folder, image) = (tempfile::tempdir().unwrap(), uki());
+    assert!(found(&image).is_none());
+    let (from, to) = (put(folder.path(), &image), folder.path().join("signed.efi"));
+    let (key, crt) = (keys().join("db.key"), keys().join("db.crt"));
+    let mut sbsign = Command::new("sbsign");
+    run(sbsign.arg("--key").arg(&key).arg("--cert").arg(&crt).arg("--output").arg(&to).arg(&from));
+    let theirs = fs::read(&to).unwrap();
+    fs::remove_file(&to).unwrap();
+    let mut other = Command::new("osslsigncode");
+    other.args(["sign", "-h", "sha256", "-key"]).arg(&key).arg("-certs").arg(&crt);
+    run(other.arg("-in").arg(&from).arg("-out").arg(&to));
+    for (tool, signed) in
+        [("ours", sign(&image, "db")), ("sbsign", theirs), ("osslsigncode", fs::read(&to).unwrap())]
+    {
+        let (name, checked) = found(&signed).unwrap();
+        assert!(name == "CN=db" && checked.is_ok(), "{tool}: {name}: {checked:?}");
+        let mut changed = signed.clone();
+        changed[0x500] ^= 1;
+        assert!(matches!(found(&changed), Some((_, Err(BadSignature::OtherBytes)))), "{tool}");
+        // The digest in the signature is put right as well: it is not what was signed.
+        let was = authenticode_digest(&Blob::inline(image.as_slice()), &NoContents).unwrap();
+        let at = signed.windows(32).rposition(|bytes| bytes == was.as_bytes()).unwrap();
+        let mut image = image.clone();
+        image[0x500] ^= 1;
+        let is = authenticode_digest(&Blob::inline(image), &NoContents).unwrap();
+        changed[at..at + 32].copy_from_slice(is.as_bytes());
+        assert!(matches!(found(&changed), Some((_, Err(BadSignature::OtherBytes)))), "{tool}");
+    }
+    // A good signature of one key with the name of another.
+    let signed = sign(&image, "db");
+    let end = signed.len() - 60;
+    let mut changed = signed;
+    changed[end] ^= 1;
+    assert!(matches!(found(&changed), Some((_, Err(BadSignature::OtherKey)))));
+}
+
 #[test]
 fn the_same_image_gets_the_same_signature_and_a_right_checksum() {
     let image = uki();
@@ -194,6 +239,19 @@ fn keys_and_images_that_cannot_be_used_are_told_apart() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
+    /// A signature with bytes changed is read or refused, and never good where sbverify's rules would not have it so.
+    #[test]
+    fn mutated_signatures_never_panic(changes in proptest::collection::vec((0usize..1400, 1u8..), 1..4)) {
+        static SIGNED: OnceLock<Vec<u8>> = OnceLock::new();
+        let signed = SIGNED.get_or_init(|| sign(&boot_file("systemd-bootx64.efi"), "db"));
+        let mut image = signed.clone();
+        let from = image.len() - 1400;
+        for (at, by) in changes {
+            image[from + at] ^= by;
+        }
+        let _ = signature(&Blob::inline(image), &NoContents);
+    }
+
     /// An image with bytes of its headers changed is signed or refused; what is signed still reads as an image.
     #[test]
     fn mutated_images_never_panic(changes in proptest::collection::vec((0usize..0x400, any::<u8>()), 1..8), cut in 0usize..140_000) {
@@ -204,6 +262,8 @@ proptest! {
         image.truncate(image.len() - cut);
         match signer("db").sign(&Blob::inline(image), &NoContents) {
             Ok(signed) => {
+                let found = signature(&signed, &NoContents).unwrap().unwrap();
+                prop_assert!(found.checked.is_ok(), "{:?}", found.checked);
                 let again = signer("db").sign(&signed, &NoContents);
                 prop_assert!(matches!(again, Err(SignError::Signed)), "{again:?}");
             }

@@ -14,6 +14,9 @@ pub enum Arch {
 }
 
 impl Arch {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Amd64, Self::Arm64];
+
     /// Debian's name (`amd64`, `arm64`).
     #[must_use]
     pub fn debian(self) -> &'static str {

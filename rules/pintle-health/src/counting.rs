@@ -72,7 +72,8 @@ impl BootCounting {
 }
 
 /// Whether the kernel's command line makes this boot a rescue ([`pintle_boot::cmdline::RESCUE`]).
-pub(crate) fn is_rescue(cmdline: &str) -> bool {
+#[must_use]
+pub fn is_rescue(cmdline: &str) -> bool {
     cmdline.split_ascii_whitespace().any(|word| word == "pintle.rescue")
 }
 

@@ -18,6 +18,7 @@ mod error;
 mod first_boot;
 mod identity;
 mod input;
+pub mod inspect;
 mod kernels;
 mod largest;
 mod layout;

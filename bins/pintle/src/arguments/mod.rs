@@ -70,6 +70,8 @@ pub(crate) enum Command {
     Vendor(Vendor),
     /// Build a disk image from a definition and its lock
     Build(Build),
+    /// Say what an image is, without starting it
+    Inspect(Inspect),
     /// Say what takes the space in an image, and what would save most
     Size(SizeOf),
     /// See, check and record what stands in for maintainer scripts
@@ -106,6 +108,15 @@ pub(crate) enum Command {
 }
 
 const DEFINITION_HELP: &str = "Definition: a system.toml, an evaluated JSON document (`-` for standard input), or a folder that holds a system.toml";
+
+/// Partitions, the two places for `/usr` and whether their bytes are what their root hash says, what firmware starts, who
+/// signed it, tries left, and PCR 11 as a TPM will have it. Exits with 4 where something would keep the system from
+/// starting.
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// Disk image: raw or qcow2
+    pub(crate) image: PathBuf,
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct Completions {

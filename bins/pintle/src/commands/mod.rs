@@ -9,6 +9,7 @@ pub(crate) mod diff;
 pub(crate) mod docs;
 pub(crate) mod elsewhere;
 pub(crate) mod explain;
+pub(crate) mod inspect;
 pub(crate) mod install_bootspec;
 pub(crate) mod keys;
 pub(crate) mod lock;

@@ -1,7 +1,7 @@
 //! What becomes of a release that does not come up: each boot ends unattended in the one that was good, or in a rescue.
 //! Updates are made by the tools of others: sgdisk, dd, mtools, grub-editenv.
 
-use crate::common::{Gate, first_sector, pintle, succeed};
+use crate::common::{Gate, finish, first_sector, pintle, succeed};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::FileExt as _;
@@ -207,6 +207,67 @@ impl Disk {
 const WHICH: &str = ". /etc/os-release; echo $IMAGE_VERSION; systemctl is-active pintle-bless boot-complete.target \
                      multi-user.target pintle-rescue.target; journalctl -b -o cat | grep -c \"ordering cycle\"";
 const GOOD: &str = "1\nactive\nactive\nactive\ninactive\n0\n";
+
+/// What an update left on the disk is seen without starting it.
+#[test]
+fn both_places_are_seen_from_outside() {
+    let disk = Disk::updated(&built().dead, 2);
+    let inspect = || {
+        let output = finish(pintle().arg("inspect").arg(disk.path()));
+        let said = String::from_utf8(output.stdout).unwrap();
+        let lines = said.lines().filter(|line| {
+            ["slot", "BIOS", "PROBLEM", "  EFI/", "      "].iter().any(|start| line.starts_with(start))
+                && !line.contains("PCR")
+        });
+        let lines: Vec<&str> = lines.map(|line| line.split(", kernel").next().unwrap()).collect();
+        let mut said = lines.join("\n");
+        for release in [&built().good, &built().dead] {
+            let cmdline = release.manifest["disk"]["cmdline"].as_str().unwrap();
+            let hash = cmdline.split_once("usrhash=").unwrap().1.split(' ').next().unwrap();
+            said = said.replace(hash, &format!("HASH OF {}", release.version));
+        }
+        (output.status.code(), said)
+    };
+    let (status, said) = inspect();
+    insta::assert_snapshot!(said, @"
+    slot A       shop_1: verified, HASH OF 1
+    slot B       shop_2: verified, HASH OF 2
+      EFI/Linux/shop_1+3-0.efi
+          Debian GNU/Linux 13 (trixie), slot A
+          3 tries left, 0 done; not signed
+      EFI/Linux/shop_1.rescue.efi
+          Debian GNU/Linux 13 (trixie) (rescue), slot A
+          not counted; not signed
+      EFI/Linux/shop_2+2-1.efi
+          Debian GNU/Linux 13 (trixie), slot B
+          2 tries left, 1 done; not signed
+    BIOS         GRUB, B first, tries left: A 3, B 2
+    ");
+    assert_eq!(status, Some(0));
+    disk.remember(&["left_a=0"]);
+    disk.damage("/EFI/Linux/shop_2+2-1.efi", 20 << 20);
+    let block = disk.folder.path().join("grubenv");
+    fs::write(&block, "nothing").unwrap();
+    disk.put(&block, "/grub/grubenv");
+    let (status, said) = inspect();
+    insta::assert_snapshot!(said, @"
+    slot A       shop_1: verified, HASH OF 1
+    slot B       shop_2: verified, HASH OF 2
+      EFI/Linux/shop_1+3-0.efi
+          Debian GNU/Linux 13 (trixie), slot A
+          3 tries left, 0 done; not signed
+      EFI/Linux/shop_1.rescue.efi
+          Debian GNU/Linux 13 (trixie) (rescue), slot A
+          not counted; not signed
+      EFI/Linux/shop_2+2-1.efi
+          Debian GNU/Linux 13 (trixie), slot B
+          2 tries left, 1 done; not signed
+    BIOS         GRUB, B first, tries left: A 0, B 2
+    PROBLEM      GRUB's memory grub/grubenv cannot be read
+    PROBLEM      GRUB does not start place b: kernel or initrd are not those of its list of digests
+    ");
+    assert_eq!(status, Some(4));
+}
 
 #[test]
 fn a_good_boot_gets_its_tries_back_by_uefi() {

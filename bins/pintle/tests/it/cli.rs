@@ -35,7 +35,7 @@ pub(crate) fn fed(command: &mut Command, input: &Path) -> Output {
     finish(command.stdin(fs::File::open(input).unwrap()))
 }
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 22] = [
     "new",
     "check",
     "show",
@@ -47,6 +47,7 @@ const COMMANDS: [&str; 21] = [
     "diff",
     "vendor",
     "build",
+    "inspect",
     "size",
     "recipe",
     "cache",

@@ -3,7 +3,7 @@
 use crate::cli::fails;
 use crate::common::{Gate, finish, pintle, succeed};
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -68,6 +68,81 @@ impl Built {
     }
 }
 
+/// Exit status and report of `pintle inspect`.
+fn inspect(image: &Path) -> (Option<i32>, serde_json::Value) {
+    let output = finish(pintle().args(["inspect", "--json"]).arg(image));
+    (output.status.code(), serde_json::from_slice(&output.stdout).unwrap())
+}
+
+/// sbverify finds the same damage (`formats/pintle-boot/tests/sign.rs`).
+#[test]
+fn damage_is_seen_from_outside() {
+    let (built, folder) = (built(), tempfile::tempdir().unwrap());
+    let disk = folder.path().join("disk.raw");
+    let problems = |image: &str, at: &[u64]| {
+        succeed(Command::new("cp").arg("--sparse=always").arg(built.image()).arg(&disk));
+        let file = fs::OpenOptions::new().read(true).write(true).open(&disk).unwrap();
+        for at in at {
+            let mut byte = [0];
+            file.read_exact_at(&mut byte, *at).unwrap();
+            file.write_all_at(&[byte[0] ^ 1], *at).unwrap();
+        }
+        let looked_at = folder.path().join(image);
+        if image != "disk.raw" {
+            let mut convert = Command::new("qemu-img");
+            succeed(convert.args(["convert", "-O", "qcow2"]).arg(&disk).arg(&looked_at));
+        }
+        let (status, found) = inspect(&looked_at);
+        let problems: Vec<String> = serde_json::from_value(found["problems"].clone()).unwrap();
+        assert_eq!(status, Some(if problems.is_empty() { 0 } else { 4 }));
+        problems.join("\n")
+    };
+    assert_eq!(problems("good.qcow2", &[]), "");
+    // In the middle of /usr, in a kernel, in the table's copy.
+    let start = |role: &str| {
+        let partitions = built.manifest["disk"]["partitions"].as_array().unwrap();
+        let found = partitions.iter().find(|partition| partition["role"] == role).unwrap();
+        (found["start"].as_u64().unwrap(), found["size"].as_u64().unwrap())
+    };
+    let ((esp, esp_len), (usr, _)) = (start("esp"), start("usr"));
+    let size = fs::metadata(built.image()).unwrap().len();
+    let said = problems("damaged.qcow2", &[usr + (40 << 20), esp + esp_len / 4, size - 512]);
+    // How many blocks there are is up to the archive.
+    let (before, behind) = said.split_once(" data blocks").unwrap();
+    let said = format!("{} N data blocks{behind}", before.rsplit_once(' ').unwrap().0);
+    let said = said.replace(&format!("{}", (40 << 20) / 4096), "N").replace(&format!("{}", 40 << 20), "AT");
+    insta::assert_snapshot!(said, @"
+    the partition table: its copy at the end of the disk does not count: no signature
+    /usr in place A: 1 of N data blocks are not what the tree says, the first is number N (at byte AT)
+    EFI/Linux/signed_1+3-0.efi: the signature is not good: it is about other bytes than those of the image
+    ");
+}
+
+#[test]
+fn what_is_no_image_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = |name: &str, bytes: &[u8]| {
+        fs::write(folder.path().join(name), bytes).unwrap();
+        let output = finish(pintle().arg("inspect").arg(name).current_dir(folder.path()));
+        format!("{:?} {}", output.status.code(), String::from_utf8_lossy(&output.stderr))
+    };
+    insta::assert_snapshot!(error("text", b"no image at all"), @"
+    Some(2) error: text is neither a disk with partitions nor a file system
+      next: name a disk image that is raw or qcow2
+    ");
+    let mut boot_sector = vec![0; 1 << 20];
+    boot_sector[510..512].copy_from_slice(&[0x55, 0xaa]);
+    insta::assert_snapshot!(error("damaged", &boot_sector), @"
+    Some(3) error: cannot read the partition table of damaged
+      because: no GUID partition table: primary: no signature; backup: no signature
+    ");
+    let output = finish(pintle().args(["inspect", "none.raw"]).current_dir(folder.path()));
+    insta::assert_snapshot!(String::from_utf8_lossy(&output.stderr), @"
+    error: there is no none.raw
+      next: name a disk image that is raw or qcow2
+    ");
+}
+
 #[test]
 fn what_firmware_starts_is_signed_and_brings_its_keys() {
     let (built, to) = (built(), tempfile::tempdir().unwrap());
@@ -92,6 +167,16 @@ fn what_firmware_starts_is_signed_and_brings_its_keys() {
         succeed(Command::new("openssl").args(["x509", "-noout", "-fingerprint", "-sha256", "-in"]).arg(crt));
     let crt = crt.trim().rsplit('=').next().unwrap().replace(':', "").to_lowercase();
     assert_eq!(built.manifest["disk"]["signed_by"].as_str().unwrap(), crt);
+    // The same from outside, by the image alone.
+    let (status, found) = inspect(&built.image());
+    assert_eq!((status, &found["problems"]), (Some(0), &serde_json::json!([])));
+    let entries = found["uefi"]["entries"].as_array().unwrap();
+    assert_eq!(entries.len(), 2, "with a rescue");
+    assert_eq!(entries[0]["pcr11"], built.manifest["disk"]["kernels"][0]["measured"]["pcr11"]["sha256"]);
+    for signature in [&found["uefi"]["signature"], &entries[0]["signature"], &entries[1]["signature"]] {
+        assert_eq!(signature["certificate"].as_str().unwrap(), crt);
+    }
+    assert_eq!(found["uefi"]["keys"]["db"][0]["certificate"].as_str().unwrap(), crt);
     // Secrets stay at home.
     let secret = fs::read_to_string(built.keys().join("db.key")).unwrap();
     let line = secret.lines().nth(3).unwrap();

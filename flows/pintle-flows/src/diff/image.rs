@@ -1,8 +1,7 @@
 //! What an image says of itself: its partition table, its root file system, its EFI system partition.
 
 use super::DiffError;
-use super::disk::{Disk, Window};
-use super::root::{Root, RootError, Stat};
+use crate::image::{Disk, Root, RootError, Stat, Window};
 use pintle_boot::uki::{Pe, PeLimits};
 use pintle_disk::gpt::{self, types};
 use pintle_fs::vfat::read::{Limits, Volume};

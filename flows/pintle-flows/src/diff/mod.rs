@@ -1,11 +1,10 @@
 //! Two locks, systems or images side by side.
 
-mod disk;
 mod image;
-mod root;
 mod side;
 
 use crate::definition::DefinitionError;
+use crate::image::{ImageError, RootError};
 use crate::pin::PinError;
 use image::Image;
 use pintle_image::compare::{Differences, Facts, compare, same_size};
@@ -16,7 +15,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use pintle_image::compare::Detail;
-pub use root::RootError;
 
 /// A side cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +53,7 @@ pub enum DiffError {
     },
     /// Opening an image.
     #[error(transparent)]
-    Store(#[from] pintle_world::store::StoreError),
+    Open(#[from] ImageError),
     /// Within an image: which, and why.
     #[error("cannot read the image {}", path.display())]
     Image {
@@ -64,15 +62,6 @@ pub enum DiffError {
         /// Why.
         #[source]
         source: Box<DiffError>,
-    },
-    /// A qcow2 image.
-    #[error("cannot read the image {}", path.display())]
-    Qcow2 {
-        /// The image.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: pintle_disk::qcow2::read::ReadError,
     },
     /// The partition table.
     #[error("cannot read the partition table")]

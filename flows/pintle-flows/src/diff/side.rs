@@ -1,8 +1,8 @@
 //! What a path names, and the facts of everything but images.
 
 use super::DiffError;
-use super::disk::Disk;
 use crate::definition::{Definition, load};
+use crate::image::Disk;
 use pintle_image::compare::{Facts, flatten};
 use pintle_model::{Lock, LockedPath, OutputFormat, PackageRole, name_and_version};
 use pintle_world::{Store, files};

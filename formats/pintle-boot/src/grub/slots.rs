@@ -11,6 +11,7 @@ use crate::cmdline::{Cmdline, RESCUE};
 use crate::loader::TRIES;
 use pintle_model::{Digest, Slot};
 use std::fmt::Write as _;
+use std::ops::Range;
 
 /// Modules that a core image needs beside those of the shell ([`super::config::MODULES`] without `ext2`).
 pub const MODULES: &[&str] = &[
@@ -62,6 +63,16 @@ impl Run {
     fn list(&self) -> String {
         format!("(uki){}+{}", self.first, self.count)
     }
+}
+
+/// Reads a line of a list of digests: the digest, and the bytes of the unified kernel image that it is of.
+#[must_use]
+pub fn parse_sum(line: &str) -> Option<(Digest, Range<u64>)> {
+    let (digest, run) = line.split_once("  (uki)")?;
+    let (first, count) = run.split_once('+')?;
+    let (first, count): (u64, u64) = (first.parse().ok()?, count.parse().ok()?);
+    let (start, len) = (first.checked_mul(512)?, count.checked_mul(512)?);
+    Some((digest.parse().ok()?, start..start.checked_add(len)?))
 }
 
 /// A system in one of the places.

@@ -50,6 +50,14 @@ pub enum SignError {
         /// Where the one before it ends.
         expected: u64,
     },
+    /// Signatures that lie elsewhere than behind everything, or are none.
+    #[error("its headers say that {len} bytes of signatures are at byte {at}, and there are none")]
+    Outside {
+        /// Where they should be.
+        at: u64,
+        /// How long.
+        len: u64,
+    },
     /// PE images end at 4 GiB.
     #[error("with a signature it would be larger than 4 GiB")]
     TooLarge,
@@ -62,4 +70,27 @@ pub enum SignError {
     /// Reading the image.
     #[error("it cannot be read")]
     Read(#[from] io::Error),
+}
+
+/// Why a signature is not good.
+#[derive(Debug, thiserror::Error)]
+pub enum BadSignature {
+    /// The image has changed.
+    #[error("it is about other bytes than those of the image")]
+    OtherBytes,
+    /// It was not made with the key of its certificate.
+    #[error("it was not made with the key of its certificate")]
+    OtherKey,
+    /// No certificate of its signer.
+    #[error("the certificate of its signer is not in it")]
+    NoCertificate,
+    /// Not of the form that firmware takes.
+    #[error("it is no signature of an EFI program by RSA and SHA-256")]
+    Form(#[source] Option<der::Error>),
+}
+
+impl From<der::Error> for BadSignature {
+    fn from(error: der::Error) -> Self {
+        Self::Form(Some(error))
+    }
 }

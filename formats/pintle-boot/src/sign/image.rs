@@ -9,44 +9,84 @@ const PIECE: usize = 1 << 20;
 const ALIGN: u64 = 8;
 /// `WIN_CERT_REVISION_2_0` and `WIN_CERT_TYPE_PKCS_SIGNED_DATA` (UEFI 2.10, 32.2.4).
 const WIN_CERTIFICATE: [u8; 4] = [0x00, 0x02, 0x02, 0x00];
+/// Longest signatures that are read: Microsoft's have some 10 kB.
+const SIGNATURES_MAX: u64 = 1 << 20;
 
-/// An image without signature.
-pub(super) struct Unsigned<'a> {
+/// What of an image a signature covers.
+pub(super) struct Covered<'a> {
     image: &'a Blob,
-    /// All headers, and what follows up to [`HEAD_LEN`].
+    /// All headers, and what follows up to [`HEAD_LEN`] or the signatures.
     head: Vec<u8>,
     checksum_at: usize,
     directory_at: usize,
+    /// Where signatures are in the file, and their length.
+    signatures: Option<(u64, u64)>,
 }
 
-impl<'a> Unsigned<'a> {
+impl<'a> Covered<'a> {
+    /// Of an image that bears no signature.
+    pub(super) fn unsigned(image: &'a Blob, contents: &dyn Contents) -> Result<Self, SignError> {
+        let covered = Self::read(image, contents)?;
+        if covered.signatures.is_some() { Err(SignError::Signed) } else { Ok(covered) }
+    }
+
+    /// Of any image.
     pub(super) fn read(image: &'a Blob, contents: &dyn Contents) -> Result<Self, SignError> {
         let mut head = vec![0; HEAD_LEN.min(image.len()) as usize];
         image.read_at(contents, 0, &mut head)?;
         let pe = Pe::parse(&head, image.len(), &PeLimits::default())?;
-        if pe.signed {
-            return Err(SignError::Signed);
-        }
         back_to_back(&pe)?;
         let optional = pe.header_at + OPTIONAL_AT;
         let magic = u16::from_le_bytes([head[optional], head[optional + 1]]);
         // PE32 has 32-bit addresses where PE32+ has 64: its directories begin 16 bytes earlier.
         let count_at = optional + DIRECTORY_COUNT_AT - if magic == MAGIC_PE32 { 16 } else { 0 };
         let directory_at = count_at + 4 + CERTIFICATE_DIRECTORY * 8;
-        let count = head
-            .get(count_at..count_at + 4)
-            .map(|four| u32::from_le_bytes([four[0], four[1], four[2], four[3]]));
-        if count.is_none_or(|count| count as usize <= CERTIFICATE_DIRECTORY)
+        let number = |at: usize| {
+            let four = head.get(at..at + 4)?;
+            Some(u32::from_le_bytes([four[0], four[1], four[2], four[3]]))
+        };
+        if number(count_at).is_none_or(|count| count as usize <= CERTIFICATE_DIRECTORY)
             || directory_at + 8 > pe.sections_at
         {
             return Err(SignError::NoDirectory);
         }
-        Ok(Self { image, head, checksum_at: optional + CHECKSUM_AT, directory_at })
+        let [at, len] = [0, 4].map(|by| u64::from(number(directory_at + by).unwrap_or_default()));
+        let signatures = pe.signed.then_some((at, len));
+        if let Some((at, len)) = signatures {
+            let sections =
+                pe.sections.iter().map(|section| u64::from(section.raw_at) + u64::from(section.raw_len));
+            let behind = sections.max().unwrap_or_default().max(pe.headers_len.into());
+            if at < behind || at + len > image.len() {
+                return Err(SignError::Outside { at, len });
+            }
+            head.truncate(at as usize);
+        }
+        Ok(Self { image, head, checksum_at: optional + CHECKSUM_AT, directory_at, signatures })
+    }
+
+    /// Bytes before the signatures.
+    fn len(&self) -> u64 {
+        self.signatures.map_or(self.image.len(), |(at, _)| at)
     }
 
     /// Length with padding: what the signature covers.
     fn padded(&self) -> u64 {
-        self.image.len().next_multiple_of(ALIGN)
+        self.len().next_multiple_of(ALIGN)
+    }
+
+    /// The first signature, in DER with what fills it up; none: the image bears none.
+    pub(super) fn signature(&self, contents: &dyn Contents) -> Result<Option<Vec<u8>>, SignError> {
+        let Some((at, len)) = self.signatures else { return Ok(None) };
+        if len > SIGNATURES_MAX {
+            return Err(SignError::Outside { at, len });
+        }
+        let mut bytes = vec![0; len as usize];
+        self.image.read_at(contents, at, &mut bytes)?;
+        let header = bytes.first_chunk::<8>().ok_or(SignError::Outside { at, len })?;
+        let own = u32::from_le_bytes([header[0], header[1], header[2], header[3]]) as usize;
+        let is_pkcs7 = header[4..] == WIN_CERTIFICATE;
+        let signature = bytes.get(8..own).filter(|_| is_pkcs7).ok_or(SignError::Outside { at, len })?;
+        Ok(Some(signature.to_vec()))
     }
 
     /// The Authenticode digest: of everything but the checksum and the entry for signatures.
@@ -58,13 +98,13 @@ impl<'a> Unsigned<'a> {
         hasher.update(&head[self.directory_at + 8..]);
         let mut buffer = vec![0; PIECE];
         let mut at = head.len() as u64;
-        while at < self.image.len() {
-            let n = (self.image.len() - at).min(PIECE as u64) as usize;
+        while at < self.len() {
+            let n = (self.len() - at).min(PIECE as u64) as usize;
             self.image.read_at(contents, at, &mut buffer[..n])?;
             hasher.update(&buffer[..n]);
             at += n as u64;
         }
-        hasher.update(&[0; ALIGN as usize][..(self.padded() - self.image.len()) as usize]);
+        hasher.update(&[0; ALIGN as usize][..(self.padded() - self.len()) as usize]);
         Ok(hasher.finish().digest())
     }
 

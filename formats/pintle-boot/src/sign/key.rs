@@ -59,6 +59,15 @@ pub fn certificate_der(bytes: &[u8]) -> Result<Vec<u8>, KeyError> {
     certificate.and_then(|certificate| certificate.to_der()).map_err(KeyError::AnyCertificate)
 }
 
+/// The subject of a certificate in DER.
+///
+/// # Errors
+/// [`KeyError::AnyCertificate`].
+pub fn subject(der: &[u8]) -> Result<String, KeyError> {
+    let certificate = Certificate::from_der(der).map_err(KeyError::AnyCertificate)?;
+    Ok(certificate.tbs_certificate.subject.to_string())
+}
+
 impl Signer {
     /// A key (PKCS #8 or PKCS #1, PEM) and its certificate (X.509, PEM).
     ///

@@ -8,11 +8,13 @@ mod error;
 mod generate;
 mod image;
 mod key;
+mod verify;
 
-pub use error::{KeyError, SignError};
+pub use error::{BadSignature, KeyError, SignError};
 pub use generate::{GenerateError, KeyPair, Random, Subject, signing_key, signing_pair, update_key};
 pub(crate) use key::private_key;
-pub use key::{Signer, certificate_der};
+pub use key::{Signer, certificate_der, subject};
+pub use verify::Signature;
 
 use pintle_model::{Blob, Contents, Digest};
 
@@ -22,7 +24,20 @@ use pintle_model::{Blob, Contents, Digest};
 /// # Errors
 /// [`SignError`].
 pub fn authenticode_digest(image: &Blob, contents: &dyn Contents) -> Result<Digest, SignError> {
-    image::Unsigned::read(image, contents)?.digest(contents)
+    image::Covered::unsigned(image, contents)?.digest(contents)
+}
+
+/// The signature of an image; none: it bears none. Of several, the first.
+///
+/// Whether anybody trusts its signer is another question, and whether the certificate is still valid is one that firmware
+/// does not ask.
+///
+/// # Errors
+/// [`SignError`]: it is no image whose signature could be read.
+pub fn signature(image: &Blob, contents: &dyn Contents) -> Result<Option<Signature>, SignError> {
+    let covered = image::Covered::read(image, contents)?;
+    let Some(der) = covered.signature(contents)? else { return Ok(None) };
+    Ok(Some(Signature::read(&der, &covered.digest(contents)?)))
 }
 
 impl Signer {
@@ -34,7 +49,7 @@ impl Signer {
     /// # Errors
     /// [`SignError`].
     pub fn sign(&self, image: &Blob, contents: &dyn Contents) -> Result<Blob, SignError> {
-        let unsigned = image::Unsigned::read(image, contents)?;
+        let unsigned = image::Covered::unsigned(image, contents)?;
         let digest = unsigned.digest(contents)?;
         let signature = self.sign_digest(&digest)?;
         unsigned.with_signature(&signature, contents)

@@ -27,3 +27,13 @@ pub fn partition_uuids(root: &Digest) -> (Uuid, Uuid) {
     };
     (half(0), half(16))
 }
+
+/// The root hash that the UUIDs of the partitions with data and with hashes stand for: the other way of
+/// [`partition_uuids`].
+#[must_use]
+pub fn root_hash(data: Uuid, hashes: Uuid) -> Digest {
+    let mut bytes = [0; 32];
+    bytes[..16].copy_from_slice(data.as_bytes());
+    bytes[16..].copy_from_slice(hashes.as_bytes());
+    Digest::from_bytes(bytes)
+}

@@ -1,15 +1,15 @@
 //! A disk image as bytes at offsets, whatever its container.
 
-use super::DiffError;
+use super::ImageError;
 use pintle_disk::qcow2::read::Reader as Qcow2;
 use pintle_fs::ext4::read::ReadAt;
 use pintle_model::{Contents as _, SourceId};
-use pintle_world::Store;
+use pintle_world::{Store, files};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 /// An opened image.
-pub(super) struct Disk<'a> {
+pub(crate) struct Disk<'a> {
     bytes: Bytes<'a>,
     len: u64,
 }
@@ -20,8 +20,11 @@ enum Bytes<'a> {
 }
 
 impl<'a> Disk<'a> {
-    pub(super) fn open(path: &Path, store: &'a Store) -> Result<Self, DiffError> {
-        let failed = |source| DiffError::Read { path: path.to_owned(), source };
+    pub(crate) fn open(path: &Path, store: &'a Store) -> Result<Self, ImageError> {
+        let failed = |source| ImageError::Read { path: path.to_owned(), source };
+        if files::is_folder(path).map_err(failed)?.is_none() {
+            return Err(ImageError::Missing(path.to_owned()));
+        }
         let source = store.add_file(path)?;
         let len = store.file(source).and_then(|file| file.metadata()).map_err(failed)?.len();
         let mut start = [0; 4];
@@ -33,17 +36,25 @@ impl<'a> Disk<'a> {
         }
         let read = move |offset: u64, out: &mut [u8]| store.read_exact_at(source, offset, out);
         let image = Qcow2::open(Box::new(read))
-            .map_err(|source| DiffError::Qcow2 { path: path.to_owned(), source })?;
+            .map_err(|source| ImageError::Qcow2 { path: path.to_owned(), source })?;
         let len = image.size();
         Ok(Self { bytes: Bytes::Qcow2(Box::new(image)), len })
     }
 
-    pub(super) fn len(&self) -> u64 {
+    /// What it is in.
+    pub(crate) fn format(&self) -> &'static str {
+        match self.bytes {
+            Bytes::Raw(..) => "raw",
+            Bytes::Qcow2(_) => "qcow2",
+        }
+    }
+
+    pub(crate) fn len(&self) -> u64 {
         self.len
     }
 
     /// A part of it.
-    pub(super) fn window(&self, start: u64, len: u64) -> Window<'_> {
+    pub(crate) fn window(&self, start: u64, len: u64) -> Window<'_> {
         Window { disk: self, start, len, at: 0 }
     }
 
@@ -57,11 +68,20 @@ impl<'a> Disk<'a> {
 
 /// A part of a disk, as a file of its own.
 #[derive(Clone, Copy)]
-pub(super) struct Window<'a> {
+pub(crate) struct Window<'a> {
     disk: &'a Disk<'a>,
     start: u64,
     len: u64,
     at: u64,
+}
+
+impl Window<'_> {
+    /// Its first bytes, so many as there are.
+    pub(crate) fn beginning(&self, most: usize) -> io::Result<Vec<u8>> {
+        let mut first = vec![0; self.len.min(most as u64) as usize];
+        self.read_exact_at(0, &mut first)?;
+        Ok(first)
+    }
 }
 
 impl ReadAt for Window<'_> {

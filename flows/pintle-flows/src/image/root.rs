@@ -16,18 +16,18 @@ pub enum RootError {
 }
 
 /// An opened file system.
-pub(super) enum Root<'a> {
+pub(crate) enum Root<'a> {
     Ext4(ext4::Reader<'a>),
     Erofs(erofs::Reader<'a>),
 }
 
 /// An inode of one.
-pub(super) struct Stat {
-    pub(super) number: u64,
-    pub(super) mode: u16,
-    pub(super) attrs: Attrs,
-    pub(super) size: u64,
-    pub(super) device: Option<(u32, u32)>,
+pub(crate) struct Stat {
+    pub(crate) number: u64,
+    pub(crate) mode: u16,
+    pub(crate) attrs: Attrs,
+    pub(crate) size: u64,
+    pub(crate) device: Option<(u32, u32)>,
     own: Own,
 }
 
@@ -51,18 +51,18 @@ impl From<erofs::Stat> for Stat {
 }
 
 impl Stat {
-    pub(super) fn is_file(&self) -> bool {
+    pub(crate) fn is_file(&self) -> bool {
         self.mode >> 12 == 0o10
     }
 
-    pub(super) fn is_directory(&self) -> bool {
+    pub(crate) fn is_directory(&self) -> bool {
         self.mode >> 12 == 0o04
     }
 }
 
 impl<'a> Root<'a> {
     /// What `image` starts with decides; what is neither is said to be no ext4.
-    pub(super) fn open(image: &'a dyn ext4::ReadAt) -> Result<Self, RootError> {
+    pub(crate) fn open(image: &'a dyn ext4::ReadAt) -> Result<Self, RootError> {
         match erofs::Reader::open(image, erofs::ReadLimits::default()) {
             Err(erofs::ReadError::NotErofs) => {
                 Ok(Self::Ext4(ext4::Reader::open(image, ext4::ReadLimits::default())?))
@@ -72,7 +72,7 @@ impl<'a> Root<'a> {
     }
 
     /// Bytes of the blocks in use.
-    pub(super) fn used(&self) -> u64 {
+    pub(crate) fn used(&self) -> u64 {
         match self {
             Self::Ext4(reader) => {
                 let superblock = reader.superblock();
@@ -82,14 +82,14 @@ impl<'a> Root<'a> {
         }
     }
 
-    pub(super) fn find(&self, path: &TreePath) -> Result<Option<Stat>, RootError> {
+    pub(crate) fn find(&self, path: &TreePath) -> Result<Option<Stat>, RootError> {
         Ok(match self {
             Self::Ext4(reader) => reader.find(path)?.map(Stat::from),
             Self::Erofs(reader) => reader.find(path)?.map(Stat::from),
         })
     }
 
-    pub(super) fn inode(&self, number: u64) -> Result<Stat, RootError> {
+    pub(crate) fn inode(&self, number: u64) -> Result<Stat, RootError> {
         Ok(match self {
             Self::Ext4(reader) => {
                 // (A number that is too long is one that the file system does not have.)
@@ -100,7 +100,7 @@ impl<'a> Root<'a> {
     }
 
     /// Names in a directory and their inodes.
-    pub(super) fn names(&self, directory: &Stat) -> Result<Vec<(Vec<u8>, u64)>, RootError> {
+    pub(crate) fn names(&self, directory: &Stat) -> Result<Vec<(Vec<u8>, u64)>, RootError> {
         match (self, &directory.own) {
             (Self::Ext4(reader), Own::Ext4(stat)) => {
                 let names = reader.names(stat)?;
@@ -112,7 +112,7 @@ impl<'a> Root<'a> {
     }
 
     /// The whole content of a file or link.
-    pub(super) fn read(&self, stat: &Stat) -> Result<Vec<u8>, RootError> {
+    pub(crate) fn read(&self, stat: &Stat) -> Result<Vec<u8>, RootError> {
         match (self, &stat.own) {
             (Self::Ext4(reader), Own::Ext4(stat)) => Ok(reader.read(stat)?),
             (Self::Erofs(reader), Own::Erofs(stat)) => Ok(reader.read(stat)?),
@@ -121,7 +121,7 @@ impl<'a> Root<'a> {
     }
 
     /// A file to be read piece by piece.
-    pub(super) fn pieces<'r>(&'r self, stat: &'r Stat) -> Result<Pieces<'r>, RootError> {
+    pub(crate) fn pieces<'r>(&'r self, stat: &'r Stat) -> Result<Pieces<'r>, RootError> {
         Ok(match (self, &stat.own) {
             (Self::Ext4(reader), Own::Ext4(stat)) => Pieces::Ext4(reader, stat, reader.extents(stat)?),
             (Self::Erofs(reader), Own::Erofs(stat)) => Pieces::Erofs(reader, stat),
@@ -130,7 +130,7 @@ impl<'a> Root<'a> {
     }
 
     /// Every path and its inode.
-    pub(super) fn walk(
+    pub(crate) fn walk(
         &self,
         visit: &mut dyn FnMut(&TreePath, &Stat) -> Result<(), RootError>,
     ) -> Result<(), RootError> {
@@ -156,7 +156,7 @@ impl<'a> Root<'a> {
 }
 
 /// A file, read piece by piece.
-pub(super) enum Pieces<'r> {
+pub(crate) enum Pieces<'r> {
     Ext4(&'r ext4::Reader<'r>, &'r ext4::Stat, Vec<pintle_fs::ext4::Extent>),
     Erofs(&'r erofs::Reader<'r>, &'r erofs::Stat),
     /// Of another file system.
@@ -165,7 +165,7 @@ pub(super) enum Pieces<'r> {
 
 impl Pieces<'_> {
     /// Fills `out` from byte `at` on.
-    pub(super) fn read(&self, at: u64, out: &mut [u8]) -> Result<(), RootError> {
+    pub(crate) fn read(&self, at: u64, out: &mut [u8]) -> Result<(), RootError> {
         match self {
             Self::Ext4(reader, stat, extents) => Ok(reader.read_range(stat, extents, at, out)?),
             Self::Erofs(reader, stat) => Ok(reader.read_range(stat, at, out)?),

@@ -1,0 +1,207 @@
+//! The EFI system partition: what firmware starts from it.
+
+use super::compare_sums;
+use crate::image::Window;
+use pintle_boot::grub::env::Env;
+use pintle_boot::grub::slots::{BLOCKS, FOLDER};
+use pintle_boot::loader::{BootName, Entry, LoaderVersion};
+use pintle_boot::measure::{Bank, pcr11};
+use pintle_boot::secureboot::{SignatureType, Update};
+use pintle_boot::sign::{self, subject};
+use pintle_boot::uki::{HEAD_LEN, Pe, PeLimits};
+use pintle_fs::vfat::read::{Limits, ReadError, Volume};
+use pintle_health::status::{os_release, parameter};
+use pintle_image::inspect::{Bios, Compared, Key, Place, SignedBy, Start, Uefi};
+use pintle_model::{Blob, Digest, NoContents, chain};
+use std::collections::BTreeMap;
+
+/// Longest program: a kernel image with all firmware has 200 MB.
+const PROGRAM_MAX: u64 = 512 << 20;
+/// Longest of the other files.
+const SMALL_MAX: u64 = 1 << 20;
+/// Where firmware looks without being told.
+const LOADERS: [&str; 2] = ["EFI/BOOT/BOOTX64.EFI", "EFI/BOOT/BOOTAA64.EFI"];
+
+/// All of it.
+pub(super) struct Esp {
+    pub(super) uefi: Option<Uefi>,
+    /// The os-release(5) of the system itself.
+    pub(super) release: Option<String>,
+    /// GRUB's memory: name and content.
+    memory: Vec<(&'static str, Vec<u8>)>,
+    /// By place: whether kernel and initrd are those that GRUB compares, for each image it may be about.
+    kernels: BTreeMap<String, Vec<(Option<String>, Compared)>>,
+}
+
+/// Reads it.
+pub(super) fn read(window: Window<'_>) -> Result<Esp, ReadError> {
+    let mut volume = Volume::open(window, Limits::default())?;
+    let mut files = Vec::new();
+    volume.walk(&mut |path, entry| {
+        if !entry.is_directory {
+            files.push(path.to_owned());
+        }
+    })?;
+    let below = |folder: &str, end: &str| -> Vec<String> {
+        let fits = |path: &&String| {
+            let folded = path.to_ascii_lowercase();
+            folded.strip_prefix(&folder.to_ascii_lowercase()).is_some_and(|rest| rest.ends_with(end))
+        };
+        files.iter().filter(fits).cloned().collect()
+    };
+    let mut esp = Esp { uefi: None, release: None, memory: Vec::new(), kernels: BTreeMap::new() };
+    let mut sums = BTreeMap::new();
+    for place in ["a", "b"] {
+        if let Some(text) = optional(volume.read(&format!("{FOLDER}/{place}.sha256"), SMALL_MAX))? {
+            sums.insert(place, String::from_utf8_lossy(&text).into_owned());
+        }
+    }
+    for name in BLOCKS {
+        let block = optional(volume.read(&format!("{FOLDER}/{name}"), SMALL_MAX))?;
+        esp.memory.extend(block.map(|block| (name, block)));
+    }
+    let mut uefi = Uefi::default();
+    for path in LOADERS {
+        let Some(bytes) = optional(volume.read(path, PROGRAM_MAX))? else { continue };
+        uefi.loader = LoaderVersion::find(&bytes).map(|version| version.to_string());
+        uefi.signature = signature(&Blob::inline(bytes));
+        esp.uefi = Some(Uefi::default());
+    }
+    for path in below("EFI/Linux/", ".efi") {
+        let bytes = volume.read(&path, PROGRAM_MAX)?;
+        let (start, release) = image(path, &bytes);
+        let is_rescue = start.cmdline.as_deref().is_some_and(pintle_health::counting::is_rescue);
+        if !is_rescue {
+            esp.release = esp.release.or(release);
+            for (place, sums) in &sums {
+                let all = esp.kernels.entry((*place).to_owned()).or_default();
+                all.push((start.usrhash.clone(), compare_sums(sums, &bytes)));
+            }
+        }
+        uefi.entries.push(start);
+    }
+    for path in below("loader/entries/", ".conf") {
+        let bytes = volume.read(&path, SMALL_MAX)?;
+        uefi.entries.push(entry(path, &bytes));
+    }
+    for path in below("loader/keys/", ".auth") {
+        let bytes = volume.read(&path, SMALL_MAX)?;
+        let name = path.rsplit('/').next().unwrap_or_default().trim_end_matches(".auth");
+        uefi.keys.entry(name.to_owned()).or_default().extend(keys(&bytes));
+    }
+    let conf = optional(volume.read("loader/loader.conf", SMALL_MAX))?.unwrap_or_default();
+    let conf = String::from_utf8_lossy(&conf).into_owned();
+    let mut words = conf.lines().filter_map(|line| line.strip_prefix("secure-boot-enroll"));
+    uefi.enrol = words.next_back().map(|word| word.trim().to_owned());
+    esp.uefi = esp.uefi.map(|_| uefi);
+    Ok(esp)
+}
+
+/// None where there is no such file.
+fn optional(read: Result<Vec<u8>, ReadError>) -> Result<Option<Vec<u8>>, ReadError> {
+    match read {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(ReadError::NotFound(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn signature(image: &Blob) -> Option<SignedBy> {
+    let unreadable = |why: String| SignedBy { signer: None, certificate: None, bad: Some(why) };
+    match sign::signature(image, &NoContents) {
+        Ok(None) => None,
+        Ok(Some(found)) => {
+            let (signer, certificate) = found.signer.unzip();
+            let bad = found.checked.err().map(|error| chain(&error).join(": "));
+            Some(SignedBy { signer, certificate, bad })
+        }
+        Err(error) => Some(unreadable(chain(&error).join(": "))),
+    }
+}
+
+/// A unified kernel image, and the os-release(5) in it.
+fn image(file: String, bytes: &[u8]) -> (Start, Option<String>) {
+    let name = file.rsplit('/').next().and_then(|name| BootName::parse(name).ok());
+    let tries = name.and_then(|name| name.tries()).map(|tries| (tries.left, tries.done.unwrap_or(0)));
+    let start = Start { file, tries, ..Start::default() };
+    let head = &bytes[..bytes.len().min(HEAD_LEN as usize)];
+    let pe = match Pe::parse(head, bytes.len() as u64, &PeLimits::default()) {
+        Ok(pe) => pe,
+        Err(error) => return (Start { damage: Some(error.to_string()), ..start }, None),
+    };
+    let text = |name: &str| -> Option<String> {
+        let section = pe.section(name)?;
+        let from = usize::try_from(section.raw_at).ok()?;
+        let bytes = bytes.get(from..from.checked_add(usize::try_from(section.data_len()).ok()?)?)?;
+        Some(String::from_utf8_lossy(bytes).trim_end_matches(['\0', '\n', ' ']).to_owned())
+    };
+    let release = text(".osrel");
+    let of_release = |key| release.as_deref().and_then(|text| os_release(text, key)).map(str::to_owned);
+    let cmdline = text(".cmdline");
+    let blob = Blob::inline(bytes);
+    let expected = pcr11(&blob, &NoContents, &[Bank::Sha256]).unwrap_or_default();
+    let hex = |value: &[u8]| value.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let phases = expected.into_iter().flat_map(|expected| expected.phases);
+    let start = Start {
+        title: of_release("PRETTY_NAME"),
+        version: of_release("IMAGE_VERSION"),
+        kernel: text(".uname"),
+        usrhash: cmdline.as_deref().and_then(|words| parameter(words, "usrhash")).map(str::to_owned),
+        cmdline,
+        signature: signature(&blob),
+        has_policy: pe.section(".pcrsig").is_some_and(|section| section.data_len() > 0),
+        pcr11: phases.map(|(phases, value)| (phases, hex(&value))).collect(),
+        ..start
+    };
+    (start, release)
+}
+
+/// A boot entry of type #1 (UAPI.1).
+fn entry(file: String, bytes: &[u8]) -> Start {
+    let name = file.rsplit('/').next().and_then(|name| BootName::parse(name).ok());
+    let tries = name.and_then(|name| name.tries()).map(|tries| (tries.left, tries.done.unwrap_or(0)));
+    let start = Start { file, tries, ..Start::default() };
+    match Entry::parse(bytes) {
+        Ok(entry) => Start {
+            title: entry.get("title").map(str::to_owned),
+            version: entry.get("version").map(str::to_owned),
+            cmdline: Some(entry.all("options").collect::<Vec<_>>().join(" ")),
+            ..start
+        },
+        Err(error) => Start { damage: Some(error.to_string()), ..start },
+    }
+}
+
+/// The certificates of an update; none where it is none.
+fn keys(bytes: &[u8]) -> Vec<Key> {
+    let lists = Update::parse(bytes).map(|update| update.lists).unwrap_or_default();
+    let certificates = lists.iter().filter(|list| list.kind() == SignatureType::X509);
+    let key = |der: &[u8]| Key { subject: subject(der).unwrap_or_default(), certificate: Digest::of(der) };
+    certificates.flat_map(|list| list.entries().iter().map(|entry| key(&entry.data))).collect()
+}
+
+impl Esp {
+    /// What GRUB remembers and compares, for the places of the disk.
+    pub(super) fn remembered(&self, bios: &mut Bios, places: &[Place]) {
+        let mut good = None;
+        for (name, block) in &self.memory {
+            match Env::parse(block) {
+                Ok(env) => good = good.or(Some(env)),
+                Err(_) => bios.damaged.push(format!("{FOLDER}/{name}")),
+            }
+        }
+        let Some(env) = good else { return };
+        bios.first = env.get("first").map(str::to_owned);
+        for place in places {
+            let letter = place.letter.to_ascii_lowercase().to_string();
+            let left = env.get(&format!("left_{letter}")).and_then(|left| left.parse().ok());
+            bios.left.extend(left.map(|left| (letter.clone(), left)));
+            // Of the images that lead to this place, those with another counter included.
+            let own = place.usrhash.map(|hash| hash.hex());
+            let all = self.kernels.get(&letter).into_iter().flatten();
+            let mut compared =
+                all.filter(|(hash, _)| own.is_some() && *hash == own).map(|(_, compared)| compared);
+            bios.kernels.extend(compared.next_back().map(|compared| (letter, compared.clone())));
+        }
+    }
+}

@@ -40,6 +40,11 @@ pub(crate) enum Command {
     /// The system does it by itself, once boot-complete.target is reached. A rescue, and what nobody counts, stay as they
     /// are.
     Bless,
+    /// Say whether this machine measured what its image is expected to be measured as, and which part differs
+    ///
+    /// Reads the TPM's PCRs 4, 7, 11 and 12 and the event logs, which must lead to what the PCRs hold. Without a manifest,
+    /// says what was measured. Ends with 5 where something differs, or a log does not lead to what the TPM holds.
+    Attest(Attest),
     /// Say how /etc differs from what the image made it of: what will be lost at the next boot
     ///
     /// Content, permissions, owners and targets of links are compared. What the machine keeps of its own (identity, host
@@ -55,6 +60,13 @@ pub(crate) enum Command {
         #[arg(long)]
         check: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Attest {
+    /// Manifest of the build (NAME.json), from somebody who is trusted; `-` for standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) manifest: Option<std::path::PathBuf>,
 }
 
 #[derive(Debug, Args)]

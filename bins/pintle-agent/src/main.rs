@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         Command::Health(arguments) => commands::health::run(arguments, &machine, &reporter),
         Command::Bless => commands::bless::run(&machine, &reporter),
         Command::Status => commands::status::run(&machine, &reporter),
+        Command::Attest(arguments) => commands::attest::run(arguments, &machine, &reporter),
         Command::Drift => commands::drift::run(&machine, &reporter),
         #[cfg(feature = "docs")]
         Command::Docs { folder, check } => docs::run(folder, *check),

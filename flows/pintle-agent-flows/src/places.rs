@@ -24,6 +24,11 @@ pub(crate) const UEFI_GLOBAL: &str = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
 /// PCRs of the first TPM.
 pub(crate) const PCRS: &str = "/sys/class/tpm/tpm0/pcr-sha256";
 
+/// What firmware and the boot chain say that they measured.
+pub(crate) const EVENTS: &str = "/sys/kernel/security/tpm0/binary_bios_measurements";
+/// What systemd says that it measured.
+pub(crate) const USERSPACE_EVENTS: &str = "/run/log/systemd/tpm2-measure.log";
+
 /// Longest EFI variable, and longest small file of ours, in bytes.
 pub(crate) const SMALL: u64 = 64 << 10;
 /// Longest document of ours, in bytes.

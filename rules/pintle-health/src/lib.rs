@@ -10,9 +10,11 @@
 //! bless.rs     what makes of a good boot one that is counted anew
 //! verdict.rs   /run/pintle/health.json: what became of it
 //! status.rs    what a machine runs, and how sure that is
+//! attest.rs    whether it measured what it should, and what differs
 //! drift.rs     how /etc differs from what it was made of
 //! ```
 
+pub mod attest;
 pub mod bless;
 pub mod counting;
 pub mod drift;

@@ -2,12 +2,13 @@
 
 use crate::boot::{cmdline_of, timeout};
 use crate::input::{BootFiles, EfiFiles, KernelFiles};
-use crate::sign::{self, Measured};
+use crate::sign;
 use crate::{Inputs, PlanError, slots};
 use pintle_boot::cmdline::{Cmdline, RESCUE};
 use pintle_boot::loader::{BootName, EspFiles, LoaderConf, TRIES, esp_tree, uki_path};
+use pintle_boot::measure::{Measured, MeasuredFirmware};
 use pintle_boot::uki::Sections;
-use pintle_model::{Blob, Kind, Layout, Timestamp, Tree, TreePath};
+use pintle_model::{Blob, Digest, Kind, Layout, Timestamp, Tree, TreePath};
 
 /// os-release files have some hundred bytes.
 const OS_RELEASE_MAX: u64 = 64 << 10;
@@ -19,6 +20,8 @@ pub(crate) struct Efi {
     pub(crate) tree: Tree,
     /// Each unified kernel image, in the order of the kernels; then a rescue.
     pub(crate) ukis: Vec<Uki>,
+    /// What is measured before they run; none where nobody may ask.
+    pub(crate) firmware: Option<MeasuredFirmware>,
 }
 
 /// A unified kernel image on the partition.
@@ -39,6 +42,8 @@ pub(crate) struct Placed {
 struct Maker<'a> {
     inputs: &'a Inputs<'a>,
     stub: Vec<u8>,
+    /// Authenticode digest of the boot loader; none where nobody may ask what is measured.
+    loader: Option<Digest>,
     /// Name and version of the system.
     title: String,
     /// The command line of kernels that do not bring their own.
@@ -56,7 +61,10 @@ pub(crate) fn efi(
     let verified = system.image.layout == Layout::Verified;
     let stub = files.stub.read(inputs.contents, STUB_MAX);
     let stub = stub.map_err(|source| PlanError::Read { what: "systemd's EFI stub", source })?;
-    let maker = Maker { inputs, stub, title: format!("{}_{}", system.name, system.version), cmdline };
+    let loader = sign::is_measured(inputs)
+        .then(|| sign::authenticode(inputs, "systemd-boot", &files.systemd_boot))
+        .transpose()?;
+    let maker = Maker { inputs, stub, loader, title: format!("{}_{}", system.name, system.version), cmdline };
     let several = boot.kernels.len() > 1;
     let mut placed: Vec<Placed> =
         boot.kernels.iter().map(|kernel| maker.image(kernel, several)).collect::<Result<_, _>>()?;
@@ -87,7 +95,8 @@ pub(crate) fn efi(
         len: placed.image.len(),
         measured: placed.measured,
     });
-    Ok(Efi { tree: tree.map_err(PlanError::Esp)?, ukis: ukis.collect() })
+    let firmware = loader.map(|loader| sign::firmware(inputs, loader)).transpose()?;
+    Ok(Efi { tree: tree.map_err(PlanError::Esp)?, ukis: ukis.collect(), firmware })
 }
 
 /// Pattern of the entry that starts by itself, where it is not the first of them.
@@ -148,7 +157,7 @@ impl Maker<'_> {
             linux: &kernel.image,
             initrd: kernel.initrd.as_ref(),
         };
-        let made = sign::uki(self.inputs, &self.stub, &sections)?;
+        let made = sign::uki(self.inputs, self.loader, &self.stub, &sections)?;
         Ok(Placed { name, image: made.image, measured: made.measured })
     }
 }

@@ -98,7 +98,8 @@ pub(crate) fn layout(
             content: describe(*role),
         })
         .collect();
-    let kernels = parts.entries();
+    let (kernels, rescue) = parts.entries();
+    let measured = parts.esp.as_ref().and_then(|esp| esp.firmware.clone());
     let uki = kernels.first().and_then(|first| first.uki.clone().zip(first.uki_size));
     let esp_start = partitions.iter().find(|partition| partition.role == Role::Esp).map(|esp| esp.start);
     let esp = parts.esp.zip(esp_size).zip(esp_start).map(|((esp, size), start)| {
@@ -126,6 +127,8 @@ pub(crate) fn layout(
         cmdline: if kernels.is_empty() { String::new() } else { parts.cmdline.to_string() },
         kernel: kernels.first().map(|first| first.release.clone()),
         kernels,
+        rescue,
+        measured,
         uki,
         signed_by: parts.signed_by,
         boot_packages: boot_packages.map(|package| (package.name.clone(), package.version.clone())).collect(),

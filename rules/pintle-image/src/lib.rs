@@ -36,6 +36,6 @@ pub use identity::Identity;
 pub use input::{BootFiles, EfiFiles, GrubFiles, Inputs, KernelFiles, Mounting, Variant};
 pub use lint::{Finding, Severity, lint};
 pub use plan::{BootEntry, Content, ImagePlan, OnDisk, PartitionPlan, Report, Role, plan};
-pub use sign::{Measured, Signing};
+pub use sign::Signing;
 pub use verified::{Usr, var_label};
 pub use write::{WriteError, Written, table, write};

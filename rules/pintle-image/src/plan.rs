@@ -1,12 +1,13 @@
 use crate::additions::Additions;
 use crate::boot;
 use crate::efi::{self, Efi, Uki};
-use crate::sign::{self, Measured};
+use crate::sign;
 use crate::verified::{self, Usr};
 use crate::{Identity, Inputs, Mounting, PlanError};
 use crate::{kernels, layout};
 use pintle_boot::cmdline::Cmdline;
 use pintle_boot::grub::{Embedded, config, slots};
+use pintle_boot::measure::{Measured, MeasuredFirmware};
 use pintle_disk::gpt::ALIGN;
 use pintle_fs::{ext4, vfat};
 use pintle_model::{Arch, Digest, Encrypt, Layout, Tree, TreePath};
@@ -94,6 +95,12 @@ pub struct Report {
     pub kernel: Option<String>,
     /// Every kernel: the one that starts by itself, then the others, newest first.
     pub kernels: Vec<BootEntry>,
+    /// The image that starts where no other has tries left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rescue: Option<BootEntry>,
+    /// What is measured before any image runs; none where nobody may ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<MeasuredFirmware>,
     /// Unified kernel image of that kernel on the EFI system partition, with its length.
     pub uki: Option<(String, u64)>,
     /// SHA-256 of the certificate that what UEFI firmware starts is signed with; none where it is not.
@@ -255,14 +262,18 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    pub(crate) fn entries(&self) -> Vec<BootEntry> {
-        let ukis = self.esp.iter().flat_map(|esp| &esp.ukis).map(Some).chain(std::iter::repeat(None));
-        let entry = |(release, uki): (&String, Option<&Uki>)| BootEntry {
-            release: release.clone(),
+    /// Each kernel; and the rescue, where there is one.
+    pub(crate) fn entries(&self) -> (Vec<BootEntry>, Option<BootEntry>) {
+        let entry = |release: &str, uki: Option<&Uki>| BootEntry {
+            release: release.to_owned(),
             uki: uki.map(|uki| uki.path.to_string()),
             uki_size: uki.map(|uki| uki.len),
             measured: uki.and_then(|uki| uki.measured.clone()),
         };
-        self.releases.iter().zip(ukis).map(entry).collect()
+        let ukis: Vec<&Uki> = self.esp.iter().flat_map(|esp| &esp.ukis).collect();
+        let kernels =
+            self.releases.iter().enumerate().map(|(at, release)| entry(release, ukis.get(at).copied()));
+        let rescue = self.releases.first().zip(ukis.get(self.releases.len()));
+        (kernels.collect(), rescue.map(|(release, uki)| entry(release, Some(uki))))
     }
 }

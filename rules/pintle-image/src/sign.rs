@@ -2,11 +2,13 @@
 
 use crate::{Inputs, PlanError};
 use pintle_boot::loader::Enrolment;
-use pintle_boot::measure::{Bank, Expected, PolicyKey, pcr11};
-use pintle_boot::sign::Signer;
+use pintle_boot::measure::{
+    BANK, Expected, Measured, MeasuredFirmware, Policy, PolicyKey, by_bank, pcr4, pcr11,
+};
+use pintle_boot::secureboot::{SignatureList, Update, Variable};
+use pintle_boot::sign::{Signer, authenticode_digest};
 use pintle_boot::uki::{Sections, assemble};
 use pintle_model::{Blob, Digest, Enrol, Layout};
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Keys of a boot chain.
@@ -20,48 +22,98 @@ pub struct Signing {
     pub enrolment: Vec<(String, Vec<u8>)>,
 }
 
-/// What a TPM is expected to hold once a unified kernel image runs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Measured {
-    /// PCR 11 by bank, then by the phases of the boot that were reached (`enter-initrd:leave-initrd`), in hexadecimal.
-    pub pcr11: BTreeMap<String, BTreeMap<String, String>>,
-}
-
-/// The bank in which PCRs are expected: every TPM 2.0 has it, and it is the first that systemd chooses.
-const BANK: Bank = Bank::Sha256;
-
 /// A unified kernel image, and what it is expected to be measured as.
 pub(crate) struct Made {
     pub(crate) image: Blob,
     pub(crate) measured: Option<Measured>,
 }
 
-/// Makes a unified kernel image: with policies about itself, and signed, as far as there are keys.
-pub(crate) fn uki(inputs: &Inputs<'_>, stub: &[u8], sections: &Sections<'_>) -> Result<Made, PlanError> {
+/// Makes a unified kernel image: with policies about itself, and signed, as far as there are keys. `loader`: the Authenticode
+/// digest of what starts it; none: nobody may ask what is measured.
+pub(crate) fn uki(
+    inputs: &Inputs<'_>,
+    loader: Option<Digest>,
+    stub: &[u8],
+    sections: &Sections<'_>,
+) -> Result<Made, PlanError> {
     let contents = inputs.contents;
     let policies = inputs.signing.and_then(|signing| signing.policies.as_ref());
     let public = policies.map(PolicyKey::public).transpose().map_err(PlanError::Policy)?.unwrap_or_default();
     let sections = Sections { pcr_key: &public, ..sections.clone() };
     let mut image = assemble(stub, &sections, contents).map_err(PlanError::Uki)?;
-    // It costs reading the image once more: only where somebody may ask.
-    let wanted = inputs.signing.is_some() || inputs.system.image.layout == Layout::Verified;
     let mut measured = None;
-    if wanted {
+    if let Some(loader) = loader {
         let expected = pcr11(&image, contents, &[BANK]).map_err(PlanError::Measure)?;
         if let Some(policies) = policies {
             let signature = policies.sign(&expected).map_err(PlanError::Policy)?;
             let sections = Sections { pcr_signature: &signature, ..sections };
             image = assemble(stub, &sections, contents).map_err(PlanError::Uki)?;
         }
-        measured = Some(Measured { pcr11: expected.iter().map(by_phase).collect() });
+        let image = authenticode(inputs, UKI, &image)?;
+        measured = expected.first().map(|expected| measured_as(image, loader, expected));
     }
-    Ok(Made { image: signed(inputs, "the unified kernel image", &image)?, measured })
+    Ok(Made { image: signed(inputs, UKI, &image)?, measured })
 }
 
-fn by_phase(expected: &Expected) -> (String, BTreeMap<String, String>) {
-    let hex = |value: &[u8]| value.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let phases = expected.phases.iter().map(|(path, value)| (path.clone(), hex(value)));
-    (expected.bank.name().to_owned(), phases.collect())
+/// Whether anybody may ask for it: it costs reading each image once more.
+pub(crate) fn is_measured(inputs: &Inputs<'_>) -> bool {
+    inputs.signing.is_some() || inputs.system.image.layout == Layout::Verified
+}
+
+fn measured_as(image: Digest, loader: Digest, expected: &Expected) -> Measured {
+    let named = |all: &[(String, Vec<u8>)]| -> BTreeMap<String, Digest> {
+        let digest = |value: &[u8]| value.first_chunk().map(|value| Digest::from_bytes(*value));
+        all.iter().filter_map(|(name, value)| Some((name.clone(), digest(value)?))).collect()
+    };
+    Measured {
+        image,
+        pcr4: by_bank(pcr4(&[loader, image])),
+        pcr11: by_bank(named(&expected.phases)),
+        sections: named(&expected.sections),
+    }
+}
+
+const UKI: &str = "the unified kernel image";
+
+/// What firmware measures of an EFI program.
+pub(crate) fn authenticode(
+    inputs: &Inputs<'_>,
+    what: &'static str,
+    image: &Blob,
+) -> Result<Digest, PlanError> {
+    let digest = authenticode_digest(image, inputs.contents);
+    digest.map_err(|source| PlanError::Sign { what, source })
+}
+
+/// What is measured before any image runs; `loader`: the Authenticode digest of the boot loader.
+pub(crate) fn firmware(inputs: &Inputs<'_>, loader: Digest) -> Result<MeasuredFirmware, PlanError> {
+    let mut variables = BTreeMap::new();
+    let policy = match inputs.signing {
+        Some(signing) => policy(signing)?,
+        None => None,
+    };
+    if let Some(policy) = &policy {
+        variables.extend(policy.variables.iter().map(|(name, digest)| ((*name).to_owned(), *digest)));
+        variables.insert("authority".to_owned(), policy.authority);
+    }
+    let pcr7 = policy.map(|policy| by_bank(policy.pcr7())).unwrap_or_default();
+    Ok(MeasuredFirmware { loader, variables, pcr7, pcr12: by_bank(Digest::from_bytes([0; 32])) })
+}
+
+/// The policy of firmware that enrolled what is given to it; none where not all of it is there.
+fn policy(signing: &Signing) -> Result<Option<Policy>, PlanError> {
+    let lists = |variable: Variable| -> Option<Vec<SignatureList>> {
+        let file = format!("{}.auth", variable.name());
+        let (_, bytes) = signing.enrolment.iter().find(|(name, _)| *name == file)?;
+        Update::parse(bytes).ok().map(|update| update.lists)
+    };
+    let all = (lists(Variable::Pk), lists(Variable::Kek), lists(Variable::Db));
+    let (Some(pk), Some(kek), Some(db)) = all else { return Ok(None) };
+    Ok(Policy::new(&pk, &kek, &db, &certificate(signing)?))
+}
+
+fn certificate(signing: &Signing) -> Result<Vec<u8>, PlanError> {
+    signing.images.certificate().map_err(|source| PlanError::Sign { what: UKI, source })
 }
 
 /// An EFI program with a signature, where there are keys.
@@ -91,8 +143,5 @@ pub(crate) fn enrolment<'a>(inputs: &Inputs<'a>) -> (Option<Enrolment>, &'a [(St
 /// Whose signature it is: the SHA-256 of the certificate, as firmware's menus show it.
 pub(crate) fn signer(inputs: &Inputs<'_>) -> Result<Option<Digest>, PlanError> {
     let Some(signing) = inputs.signing else { return Ok(None) };
-    let certificate = signing.images.certificate();
-    let certificate =
-        certificate.map_err(|source| PlanError::Sign { what: "the unified kernel image", source })?;
-    Ok(Some(Digest::of(&certificate)))
+    Ok(Some(Digest::of(&certificate(signing)?)))
 }

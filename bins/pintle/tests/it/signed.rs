@@ -195,11 +195,35 @@ fn the_same_keys_give_the_same_bytes() {
 #[test]
 fn firmware_takes_the_keys_checks_the_image_and_the_tpm_holds_what_was_predicted() {
     let (built, folder) = (built(), tempfile::tempdir().unwrap());
+    // What the machine is given of the manifest, as it is and with other expectations.
+    let manifest = |change: &dyn Fn(&mut serde_json::Value)| {
+        let mut disk = built.manifest["disk"].clone();
+        change(&mut disk);
+        let path = folder.path().join("manifest.json");
+        let text = serde_json::json!({"name": "signed", "version": "1", "disk": disk});
+        fs::write(&path, text.to_string()).unwrap();
+        succeed(Command::new("base64").arg("-w0").arg(path))
+    };
+    let other = "0".repeat(64);
+    let good = manifest(&|_| {});
+    let bad = manifest(&|disk| {
+        let image = &mut disk["kernels"][0]["measured"];
+        image["sections"][".cmdline"] = other.clone().into();
+        image["pcr11"]["sha256"] = serde_json::json!({"enter-initrd": other});
+        image["pcr4"] = serde_json::json!({"sha256": other});
+        disk["measured"]["loader"] = other.clone().into();
+        disk["measured"]["variables"]["db"] = other.clone().into();
+        disk["measured"]["pcr7"] = serde_json::json!({"sha256": other});
+    });
+    let attest = |manifest: &str| {
+        format!("echo {} | base64 -d | pintle-agent attest --manifest -; echo status $?", manifest.trim())
+    };
     let disk = folder.path().join("disk.raw");
     succeed(Command::new("cp").arg("--sparse=always").arg(built.image()).arg(&disk));
     let script = "systemctl is-system-running --wait; tail -c 1 /sys/firmware/efi/efivars/SecureBoot-* | od -An -tu1; tail \
-         -c 1 /sys/firmware/efi/efivars/SetupMode-* | od -An -tu1; cat /sys/class/tpm/tpm0/pcr-sha256/11; ls \
+         -c 1 /sys/firmware/efi/efivars/SetupMode-* | od -An -tu1; cat /sys/class/tpm/tpm0/pcr-sha256/11 /sys/class/tpm/tpm0/pcr-sha256/4 /sys/class/tpm/tpm0/pcr-sha256/7; ls \
          /run/systemd/tpm2-pcr-signature.json /run/systemd/tpm2-pcr-public-key.pem";
+    let script = format!("{script}; {}; {}", attest(&good), attest(&bad));
     let said = {
         let _turn = Gate::enter();
         let mut run = pintle();
@@ -222,7 +246,36 @@ fn firmware_takes_the_keys_checks_the_image_and_the_tpm_holds_what_was_predicted
     let phases = &built.manifest["disk"]["kernels"][0]["measured"]["pcr11"]["sha256"];
     let expected = phases["enter-initrd:leave-initrd:sysinit:ready"].as_str().unwrap();
     assert_eq!(lines[3].to_lowercase(), expected, "{said}");
-    assert_eq!(lines.len(), 6, "{said}");
+    let disk = &built.manifest["disk"];
+    for (line, expected) in [(4, &disk["kernels"][0]["measured"]["pcr4"]), (5, &disk["measured"]["pcr7"])] {
+        assert_eq!(lines[line].to_lowercase(), expected["sha256"].as_str().unwrap(), "{said}");
+    }
+    // Digests of this build are of this build.
+    let told = |word: &str| {
+        let is_digest = matches!(word.len(), 16 | 64) && word.bytes().all(|b| b.is_ascii_hexdigit());
+        if is_digest && !word.starts_with("0000") { "DIGEST".to_owned() } else { word.to_owned() }
+    };
+    let attested = lines[8..].iter().map(|line| line.split(' ').map(told).collect::<Vec<_>>().join(" "));
+    insta::assert_snapshot!(attested.collect::<Vec<_>>().join("\n"), @"
+    expected     signed 1, started from /EFI/Linux/signed_1+3-0.efi
+    PCR 4        as expected, DIGEST
+    boot loader, unified kernel image
+    PCR 7        as expected, DIGEST
+    SecureBoot, PK, KEK, db, dbx, authority
+    PCR 11       as expected, DIGEST
+    .linux, .osrel, .cmdline, .initrd, .uname, .sbat, .pcrpkey, phase enter-initrd, phase leave-initrd, phase sysinit, phase ready
+    PCR 12       as expected, 0000000000000000000000000000000000000000000000000000000000000000
+    status 0
+    expected     signed 1, started from /EFI/Linux/signed_1+3-0.efi
+    PCR 4        DIFFERS, DIGEST
+    boot loader: DIGEST was measured, 0000000000000000 expected
+    PCR 7        DIFFERS, DIGEST
+    db: DIGEST was measured, 0000000000000000 expected
+    PCR 11       DIFFERS, DIGEST
+    .cmdline: DIGEST was measured, 0000000000000000 expected
+    PCR 12       as expected, 0000000000000000000000000000000000000000000000000000000000000000
+    status 5
+    ");
 }
 
 #[test]

@@ -4,9 +4,14 @@
 //! Sources: UAPI.7 Linux TPM PCR Registry; systemd 257's `src/boot/stub.c` and `src/measure/measure.c`; TPM 2.0 Library
 //! Specification, parts 2 and 3.
 
+mod firmware;
+pub mod log;
+mod manifest;
 mod policy;
 mod predict;
 
+pub use firmware::{Policy, pcr4};
+pub use manifest::{BANK, ByBank, Measured, MeasuredFirmware, by_bank};
 pub use policy::{PolicyKey, PolicyKeyError, policy};
 pub use predict::{Expected, MeasureError, pcr11};
 

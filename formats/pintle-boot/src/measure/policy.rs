@@ -93,7 +93,7 @@ impl PolicyKey {
         let der = self.public.to_pkcs1_der().map_err(PolicyKeyError::Fingerprint)?;
         let fingerprint = Digest::of(der.as_bytes()).hex();
         let mut banks = Map::new();
-        for Expected { bank, phases } in expected {
+        for Expected { bank, phases, .. } in expected {
             let mut signatures = Vec::new();
             for (_, value) in phases {
                 let policy = policy(*bank, value);

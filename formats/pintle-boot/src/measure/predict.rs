@@ -17,6 +17,8 @@ const CHUNK: usize = 1 << 20;
 pub struct Expected {
     /// Of which bank.
     pub bank: Bank,
+    /// Sections that are measured, in their order, and their digests.
+    pub sections: Vec<(String, Vec<u8>)>,
     /// After each phase: the words so far, with colons between, and the value.
     pub phases: Vec<(String, Vec<u8>)>,
 }
@@ -61,7 +63,7 @@ pub fn pcr11(image: &Blob, contents: &dyn Contents, banks: &[Bank]) -> Result<Ve
     if let Some(chosen) = CHOSEN.into_iter().find(|name| pe.section(name).is_some()) {
         return Err(MeasureError::Chosen(chosen));
     }
-    let mut registers: Vec<Register> = banks.iter().map(|bank| Register::new(*bank)).collect();
+    let mut measured: Vec<Measured> = banks.iter().map(|bank| (Register::new(*bank), Vec::new())).collect();
     for name in MEASURED {
         let mut found = pe.sections.iter().filter(|section| section.name == name);
         let Some(section) = found.next() else { continue };
@@ -73,20 +75,23 @@ pub fn pcr11(image: &Blob, contents: &dyn Contents, banks: &[Bank]) -> Result<Ve
         }
         // Empty ones are as if they were not there.
         if section.virtual_len > 0 {
-            measure(image, contents, section, &mut registers)?;
+            measure(image, contents, section, &mut measured)?;
         }
     }
-    Ok(registers.into_iter().map(phases).collect())
+    Ok(measured.into_iter().map(phases).collect())
 }
+
+/// A register, and what it was extended by.
+type Measured = (Register, Vec<(String, Vec<u8>)>);
 
 /// The name with the NUL behind it, then what is in memory.
 fn measure(
     image: &Blob,
     contents: &dyn Contents,
     section: &PeSection,
-    registers: &mut [Register],
+    measured: &mut [Measured],
 ) -> io::Result<()> {
-    let mut hashers: Vec<_> = registers.iter().map(|register| register.bank.hasher()).collect();
+    let mut hashers: Vec<_> = measured.iter().map(|(register, _)| register.bank.hasher()).collect();
     let mut add = |bytes: &[u8]| hashers.iter_mut().for_each(|hasher| hasher.update(bytes));
     let (from, len) = (u64::from(section.raw_at), u64::from(section.virtual_len));
     let mut buffer = vec![0; CHUNK.min(len as usize)];
@@ -97,15 +102,17 @@ fn measure(
         add(piece);
         at += piece.len() as u64;
     }
-    for (register, hasher) in registers.iter_mut().zip(hashers) {
+    for ((register, sections), hasher) in measured.iter_mut().zip(hashers) {
         let name = register.bank.hash(format!("{}\0", section.name).as_bytes());
         register.extend(&name);
-        register.extend(&hasher.finalize());
+        let digest = hasher.finalize();
+        register.extend(&digest);
+        sections.push((section.name.clone(), digest.into_vec()));
     }
     Ok(())
 }
 
-fn phases(mut register: Register) -> Expected {
+fn phases((mut register, sections): Measured) -> Expected {
     let (mut path, mut phases) = (String::new(), Vec::new());
     for word in PHASES {
         if !path.is_empty() {
@@ -116,5 +123,5 @@ fn phases(mut register: Register) -> Expected {
         register.extend(&digest);
         phases.push((path.clone(), register.value.to_vec()));
     }
-    Expected { bank: register.bank, phases }
+    Expected { bank: register.bank, sections, phases }
 }

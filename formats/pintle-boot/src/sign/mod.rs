@@ -18,13 +18,13 @@ pub use verify::Signature;
 
 use pintle_model::{Blob, Contents, Digest};
 
-/// The Authenticode digest of an image without signature: what a signature is about, and what firmware's lists of
+/// The Authenticode digest of an image, the same with and without signatures: what a signature is about, what firmware measures, and what firmware's lists of
 /// allowed and forbidden images hold (UEFI 2.10, 32.4.1).
 ///
 /// # Errors
 /// [`SignError`].
 pub fn authenticode_digest(image: &Blob, contents: &dyn Contents) -> Result<Digest, SignError> {
-    image::Covered::unsigned(image, contents)?.digest(contents)
+    image::Covered::read(image, contents)?.digest(contents)
 }
 
 /// The signature of an image; none: it bears none. Of several, the first.

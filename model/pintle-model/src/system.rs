@@ -218,6 +218,9 @@ pub struct Image {
     /// Signatures of what UEFI firmware starts.
     #[serde(default, skip_serializing_if = "SecureBoot::is_off")]
     pub secure_boot: SecureBoot,
+    /// A display server may be in the image.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub display_server: bool,
     /// Software bills of materials to write beside the image.
     #[serde(default = "default_sbom")]
     pub sbom: Vec<SbomFormat>,
@@ -328,6 +331,7 @@ impl Default for Image {
             tpm: true,
             encrypt: Encrypt::Off,
             secure_boot: SecureBoot::default(),
+            display_server: false,
             sbom: default_sbom(),
             report: true,
             epoch: None,

@@ -75,7 +75,7 @@ fn assemble_all(input: &Input<'_>) -> Result<Assembled, Problems> {
     generate::apply(editor.tree_mut(), input.contents, input.epoch)
         .map_err(|error| one(AssembleError::Generate(error)))?;
     // Whether it may leave the house.
-    let findings = lint::lint(&tree, input.contents);
+    let findings = lint::lint(&tree, input.contents, input.system.image.display_server);
     problems(findings.errors)?;
     report.privileged = findings.privileged;
     Ok(Assembled { tree, report })

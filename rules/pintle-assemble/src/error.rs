@@ -199,6 +199,17 @@ pub enum AssembleError {
         /// Who put it there.
         origin: Origin,
     },
+    /// Something that draws on screens.
+    #[error(
+        "{path} is of a display server (from {origin}), for which a server has no use: leave its package out \
+         (`pintle why NAME` says who wants it), or allow it with `image.display-server = true`"
+    )]
+    DisplayServer {
+        /// A file of it.
+        path: TreePath,
+        /// Who put it there.
+        origin: Origin,
+    },
     /// A generator failed.
     #[error("cannot generate what Debian's tools would")]
     Generate(#[source] crate::generate::GenerateError),

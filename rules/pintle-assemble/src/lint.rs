@@ -2,6 +2,7 @@
 
 use crate::error::AssembleError;
 use pintle_model::{Blob, Contents, Kind, Tree, TreePath};
+use std::collections::BTreeSet;
 
 /// Keys are small: larger files are not looked into.
 const KEY_FILE_MAX: u64 = 64 << 10;
@@ -17,15 +18,20 @@ pub struct Findings {
     pub privileged: Vec<(String, u16)>,
 }
 
-/// Looks through the whole tree.
+/// Looks through the whole tree, in which there may be a display server or not.
 #[must_use]
-pub fn lint(tree: &Tree, contents: &dyn Contents) -> Findings {
+pub fn lint(tree: &Tree, contents: &dyn Contents, display_server: bool) -> Findings {
     let mut findings = Findings::default();
+    let mut displays = BTreeSet::new();
     for entry in tree.walk() {
         let Kind::File(blob) = &entry.inode.kind else { continue };
         let mode = entry.inode.attrs.mode;
         if mode & 0o6000 != 0 {
             findings.privileged.push((entry.path.to_string(), mode));
+        }
+        let origin = || tree.origin_of(entry.inode.origin).clone();
+        if !display_server && is_display_server(&entry.path) && displays.insert(origin().to_string()) {
+            findings.errors.push(AssembleError::DisplayServer { path: entry.path.clone(), origin: origin() });
         }
         let what = match identity(&entry.path, blob) {
             None => private_key(&entry.path, blob, contents),
@@ -33,11 +39,9 @@ pub fn lint(tree: &Tree, contents: &dyn Contents) -> Findings {
         };
         match what {
             Ok(None) => {}
-            Ok(Some(what)) => findings.errors.push(AssembleError::Identity {
-                path: entry.path,
-                what,
-                origin: tree.origin_of(entry.inode.origin).clone(),
-            }),
+            Ok(Some(what)) => {
+                findings.errors.push(AssembleError::Identity { path: entry.path, what, origin: origin() })
+            }
             Err(source) => {
                 findings.errors.push(AssembleError::Read { path: entry.path.to_string(), source });
             }
@@ -59,6 +63,14 @@ fn identity(path: &TreePath, blob: &Blob) -> Option<&'static str> {
         _ if text.starts_with("etc/ssh/ssh_host_") && text.ends_with("_key") => Some("an SSH host key"),
         _ => None,
     }
+}
+
+/// What draws on screens; a session says that there is one.
+fn is_display_server(path: &TreePath) -> bool {
+    let text = path.lossy();
+    matches!(&*text, "usr/lib/xorg/Xorg" | "usr/bin/Xorg" | "usr/bin/Xwayland")
+        || text.starts_with("usr/share/wayland-sessions/")
+        || text.starts_with("usr/share/xsessions/")
 }
 
 /// Documentation and test data of packages hold keys that everybody knows; Perl modules have their manuals in them.
@@ -102,7 +114,7 @@ mod tests {
             tree.ensure_directory(&path.parent().unwrap(), Attrs::root(0o755), by).unwrap();
             tree.add(&path, Kind::File(Blob::inline(text.as_bytes())), Attrs::root(0o4755), by).unwrap();
         }
-        let findings = lint(&tree, &NoContents);
+        let findings = lint(&tree, &NoContents, false);
         assert_eq!(findings.privileged.len(), files.len());
         findings.errors.iter().map(|error| format!("{error}\n")).collect()
     }
@@ -126,6 +138,19 @@ mod tests {
         /root/putty must not be in an image: a private key (from the definition (system.toml:3:1))
         /var/lib/systemd/random-seed must not be in an image: a random seed (from the definition (system.toml:3:1))
         ");
+    }
+
+    #[test]
+    fn a_server_has_no_screen() {
+        let found = problems(&[("usr/lib/xorg/Xorg", "x"), ("usr/share/xsessions/kiosk.desktop", "x")]);
+        insta::assert_snapshot!(found, @"/usr/lib/xorg/Xorg is of a display server (from the definition (system.toml:3:1)), for which a server has no use: leave its package out (`pintle why NAME` says who wants it), or allow it with `image.display-server = true`");
+        let mut tree = Tree::new();
+        let by = tree.origin(Origin::Nobody);
+        let path = TreePath::literal("usr/bin/Xwayland");
+        tree.ensure_directory(&path.parent().unwrap(), Attrs::root(0o755), by).unwrap();
+        tree.add(&path, Kind::File(Blob::inline(*b"x")), Attrs::root(0o755), by).unwrap();
+        assert_eq!(lint(&tree, &NoContents, true).errors.len(), 0);
+        assert_eq!(lint(&tree, &NoContents, false).errors.len(), 1);
     }
 
     #[test]

@@ -521,6 +521,7 @@ epoch = 1700000000
                 keys: None,
                 enrol: IfSafe,
             },
+            display_server: false,
             sbom: [
                 Spdx,
                 CycloneDx,

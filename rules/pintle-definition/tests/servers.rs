@@ -255,9 +255,11 @@ enable = false
     Restart=always
     # Fetching an image takes as long as it takes.
     TimeoutStartSec=15min
-
-    [Install]
-    WantedBy=multi-user.target
+    ");
+    insta::assert_snapshot!(text(&system, "/etc/systemd/system/multi-user.target.d/container-cache.conf"), @"
+    # Made by Pintle from `podman.containers.cache`.
+    [Unit]
+    Wants=cache.service
     ");
     insta::assert_snapshot!(text(&system, "/etc/containers/systemd/shop.container"), @r#"
     # Made by Pintle from `podman.containers.shop`; the service is shop.service (podman-systemd.unit(5)).

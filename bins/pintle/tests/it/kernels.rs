@@ -26,7 +26,7 @@ fn built() -> &'static Built {
         succeed(pintle().arg("lock").arg(&cloud));
         let own = take_out(&cloud, &both);
         let text = format!(
-            "name = \"two\"\n[ssh]\n[base.kernel]\npackage = \"linux-image-amd64\"\ndefault = \"*deb13-amd64\"\n\
+            "name = \"two\"\npackages = [\"amd64-microcode\"]\n[source]\ncomponents = [\"main\", \"non-free-firmware\"]\n[ssh]\n[base.kernel]\npackage = \"linux-image-amd64\"\ndefault = \"*deb13-amd64\"\n\
              [base.kernel.own.\"{own}\"]\nimage = \"bzImage\"\nmodules = \"own-modules\"\n"
         );
         std::fs::write(both.join("system.toml"), text).unwrap();
@@ -64,6 +64,23 @@ fn boot(options: &[&str], image: &Path, script: &str) -> String {
 }
 
 const WHICH: &str = "systemctl is-system-running --wait; uname -r; modprobe dummy && lsmod | grep -c dummy";
+
+/// The kernel reads its first archive alone for it, and only where that is not compressed.
+#[test]
+fn microcode_comes_before_the_initrd() {
+    let (built, folder) = (built(), tempfile::tempdir().unwrap());
+    let partitions = built.manifest["disk"]["partitions"].as_array().unwrap();
+    let esp = partitions.iter().find(|partition| partition["role"] == "esp").unwrap();
+    let from = format!("{}@@{}", built.image.display(), esp["start"]);
+    let [uki, initrd] = ["uki", "initrd"].map(|name| folder.path().join(name));
+    let path = format!("::{}", built.manifest["disk"]["kernels"][0]["uki"].as_str().unwrap());
+    succeed(Command::new("mcopy").args(["-n", "-i", &from, &path]).arg(&uki));
+    let mut objcopy = Command::new("objcopy");
+    succeed(objcopy.args(["-O", "binary", "--only-section=.initrd"]).arg(&uki).arg(&initrd));
+    let names = succeed(Command::new("cpio").args(["-t", "--quiet", "-F"]).arg(&initrd));
+    let names: Vec<&str> = names.lines().collect();
+    assert_eq!(names.last(), Some(&"kernel/x86/microcode/AuthenticAMD.bin"), "{names:?}");
+}
 
 #[test]
 fn the_chosen_one_starts_by_bios() {

@@ -90,6 +90,8 @@ fn servers_accept_their_settings() {
     assert!(said.contains("Configuration loaded") && said.contains("not listen anywhere"), "{said}");
     let generator = "/usr/lib/systemd/system-generators/podman-system-generator";
     let units = succeed(&mut inside(&[generator, "--dryrun"]));
+    let drop_in = root().join("etc/systemd/system/multi-user.target.d/container-cache.conf");
+    assert!(std::fs::read_to_string(drop_in).unwrap().contains("\nWants=cache.service\n"));
     let run = units.lines().find(|line| line.starts_with("ExecStart=")).unwrap_or_default();
     for part in ["--publish 127.0.0.1:11211:11211", "--memory=67108864", "@sha256:0123", "\"two words\""] {
         assert!(run.contains(part), "{part}: {units}");
@@ -97,6 +99,29 @@ fn servers_accept_their_settings() {
     let options = std::fs::read_to_string(root().join("etc/default/prometheus-node-exporter")).unwrap();
     let script = format!("{options}\nexec timeout 3 prometheus-node-exporter --version $ARGS");
     assert!(succeed(&mut inside(&["sh", "-c", &script])).contains("version"));
+}
+
+/// Targets want services, never the other way round, in whatever is not of a package.
+#[test]
+fn no_unit_of_ours_says_who_wants_it() {
+    let lists = root().join("var/lib/dpkg/info");
+    let mut owned = std::collections::BTreeSet::new();
+    for entry in std::fs::read_dir(lists).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "list") {
+            owned.extend(std::fs::read_to_string(path).unwrap().lines().map(str::to_owned));
+        }
+    }
+    let mut grep = Command::new("grep");
+    grep.args(["-rlE", "^(WantedBy|RequiredBy|UpheldBy)="]).current_dir(root());
+    let found = finish(grep.args(["etc", "usr/lib/systemd", "usr/share/containers"]));
+    let found = String::from_utf8(found.stdout).unwrap();
+    let moved = |path: &str| path.strip_prefix("usr").map(str::to_owned);
+    let is_owned = |path: &&str| {
+        owned.contains(&format!("/{path}")) || moved(path).is_some_and(|path| owned.contains(&path))
+    };
+    let (packages, ours): (Vec<&str>, Vec<&str>) = found.lines().partition(is_owned);
+    assert!(packages.len() > 10 && ours.is_empty(), "{ours:?}");
 }
 
 /// A cluster as the first boot makes it; then the image's settings and its databases, twice.

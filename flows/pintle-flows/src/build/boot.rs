@@ -129,6 +129,7 @@ fn found(
 ) -> Result<(Vec<KernelFiles>, Vec<Tree>), BootError> {
     let tree = &root.tree;
     let (mut kernels, mut contents) = (Vec::new(), Vec::new());
+    let early = early(tree, supply, epoch)?;
     for (release, (path, image)) in images(tree, system)? {
         let options = InitrdOptions {
             arch: system.arch,
@@ -151,7 +152,8 @@ fn found(
             epoch,
         };
         let initrd = initrd::assemble(tree, supply.store, &options)?;
-        let initrd_file = Some(pack(&initrd, supply)?);
+        // The kernel looks for microcode at the very beginning; what is packed may follow at any multiple of four.
+        let initrd_file = Some(Blob::inline([&*early, &pack(&initrd, supply)?].concat()));
         kernels.push(KernelFiles {
             image,
             path,
@@ -191,15 +193,23 @@ fn images(tree: &Tree, system: &System) -> Result<BTreeMap<String, (TreePath, Bl
     Ok(found)
 }
 
+/// What stands before the initrd; nothing where no package has microcode.
+fn early(tree: &Tree, supply: &Supply<'_>, epoch: Timestamp) -> Result<Vec<u8>, BootError> {
+    let Some(microcode) = initrd::microcode(tree, supply.store, epoch)? else { return Ok(Vec::new()) };
+    let mut stream = WriteAll::new(Vec::new(), supply.store);
+    let len = pintle_fs::cpio::write(&microcode, &mut stream)?;
+    Ok(stream.finish(len)?)
+}
+
 /// The initrd as the kernel takes it: cpio, packed with zstd. Packing takes seconds and its input rarely changes, so
 /// the result is kept under the digest of the cpio.
-fn pack(initrd: &Tree, supply: &Supply<'_>) -> Result<Blob, BootError> {
+fn pack(initrd: &Tree, supply: &Supply<'_>) -> Result<Vec<u8>, BootError> {
     let mut stream = WriteAll::new(Hashing(Hasher::new()), supply.store);
     let len = pintle_fs::cpio::write(initrd, &mut stream)?;
     let digest = stream.finish(len)?.0.finish().digest();
     let path = supply.cache.indices().join(format!("initrd-{digest}.{INITRD_LEVEL}.zst"));
     if let Some(packed) = kept::read(&path)? {
-        return Ok(Blob::inline(packed));
+        return Ok(packed);
     }
     let mut encoder = zstd::Encoder::new(Vec::new(), INITRD_LEVEL)?;
     encoder.include_checksum(true)?;
@@ -209,7 +219,7 @@ fn pack(initrd: &Tree, supply: &Supply<'_>) -> Result<Blob, BootError> {
     let len = pintle_fs::cpio::write(initrd, &mut stream)?;
     let packed = stream.finish(len)?.finish()?;
     kept::write(&path, packed.clone())?;
-    Ok(Blob::inline(packed))
+    Ok(packed)
 }
 
 /// Hashes what is written.

@@ -142,13 +142,15 @@ pub enum BuildError {
 }
 
 impl BuildError {
-    /// True where a rule stands against what is otherwise sound: a secret in the tree, an image that cannot start.
+    /// True where a rule stands against what is otherwise sound: a secret or a display server in the tree, an image that cannot start.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        let secret = |error: &AssembleError| matches!(error, AssembleError::Identity { .. });
+        let stands = |error: &AssembleError| {
+            matches!(error, AssembleError::Identity { .. } | AssembleError::DisplayServer { .. })
+        };
         match self {
             Self::Lint(_) => true,
-            Self::Assemble(errors) => errors.0.iter().all(secret),
+            Self::Assemble(errors) => errors.0.iter().all(stands),
             _ => false,
         }
     }

@@ -10,6 +10,7 @@ mod error;
 mod etc;
 mod kernel;
 mod libraries;
+mod microcode;
 mod needs;
 mod sealed;
 mod stateless;
@@ -17,6 +18,7 @@ mod tpm;
 mod units;
 
 pub use error::InitrdError;
+pub use microcode::microcode;
 
 use crate::generate::modules;
 use build::Build;

@@ -2,11 +2,11 @@
 
 use super::format::FirstBootItem;
 use super::{BadRecipeReason, absolute};
-use crate::effect::{Attributes, Content, Effect, Existing, Presets, Scope};
+use crate::effect::{Attributes, Content, Effect, Existing};
 use std::fmt::Write as _;
 
-/// The unit's file, and that it is enabled.
-pub(super) fn unit(item: &FirstBootItem) -> Result<[Effect; 2], BadRecipeReason> {
+/// The unit's file, and the links by which others want it: it does not say itself who does.
+pub(super) fn unit(item: &FirstBootItem) -> Result<Vec<Effect>, BadRecipeReason> {
     let good = |text: &str| !text.contains('\n') && !text.is_empty();
     let name =
         |text: &str| good(text) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_@+".contains(&b));
@@ -20,14 +20,21 @@ pub(super) fn unit(item: &FirstBootItem) -> Result<[Effect; 2], BadRecipeReason>
         return Err(BadRecipeReason::FirstBoot(item.name.clone()));
     }
     let unit = format!("first-boot-{}.service", item.name);
-    let path = format!("/usr/lib/systemd/system/{unit}");
+    let path = format!("{UNITS}/{unit}");
     let content = Content::Text(text(item)?);
     let attributes = Attributes { mode: Some(0o644), ..Attributes::default() };
-    Ok([
-        Effect::File { path, content, attributes, existing: Existing::Replace },
-        Effect::Enable { unit, scope: Scope::System, presets: Presets::Ignored },
-    ])
+    let mut effects = vec![Effect::File { path, content, attributes, existing: Existing::Replace }];
+    let everybody = ["multi-user.target".to_owned()];
+    let by = if item.before.is_empty() { &everybody[..] } else { &item.before };
+    effects.extend(by.iter().map(|by| Effect::Link {
+        path: format!("{UNITS}/{by}.wants/{unit}"),
+        target: format!("../{unit}"),
+        existing: Existing::Replace,
+    }));
+    Ok(effects)
 }
+
+const UNITS: &str = "/usr/lib/systemd/system";
 
 /// What every service waits for by default (systemd.service(5), "Default Dependencies"), and what comes before that.
 const EARLY: [&str; 6] = [
@@ -67,8 +74,6 @@ fn text(item: &FirstBootItem) -> Result<String, BadRecipeReason> {
     for line in &item.run {
         let _ = writeln!(out, "ExecStart={line}");
     }
-    let by = if item.before.is_empty() { "multi-user.target".to_owned() } else { item.before.join(" ") };
-    let _ = writeln!(out, "\n[Install]\nWantedBy={by}");
     Ok(out)
 }
 

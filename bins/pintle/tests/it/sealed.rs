@@ -99,7 +99,9 @@ fn it_opens_on_its_machine_and_by_its_recovery_key() {
     assert!(said.starts_with("running\n/dev/mapper/var\n"), "{said}");
     let shown = key(&console).unwrap_or_else(|| panic!("{console}"));
 
-    let script = "cat /var/lib/kept; journalctl -o cat";
+    // At its end, somebody asks for a factory reset (systemd-repart(8), `--factory-reset=`).
+    let script = "cat /var/lib/kept; journalctl -o cat; printf \"\\007\\000\\000\\000y\\000e\\000s\\000\\000\\000\" > \
+                  /sys/firmware/efi/efivars/FactoryReset-8cf2644b-4b0b-428f-9387-6d876050dc67";
     let (said, console) = booted(&disk, &state, &["--tpm", "--secure-boot"], script);
     assert!(said.starts_with("running\nkept\n"), "{said}");
     assert!(!said.contains(shown), "no journal has it");
@@ -117,6 +119,13 @@ fn it_opens_on_its_machine_and_by_its_recovery_key() {
     };
     assert!(opens(shown));
     assert!(!opens(&shown.replace('c', "b")));
+
+    let (said, console) =
+        booted(&disk, &state, &["--tpm", "--secure-boot"], "findmnt -no SOURCE /var; ls /var/lib/kept");
+    assert!(said.starts_with("running\n/dev/mapper/var\n") && !said.contains("kept"), "{said}");
+    let next = key(&console).unwrap_or_else(|| panic!("{console}"));
+    copy(&disk, 7, &var, 0);
+    assert!(opens(next) && !opens(shown), "with all that could open it");
 
     // The same system, of somebody else: the TPM keeps the key to itself.
     let others = build(folder.path(), "other", "tpm", Some("others"));

@@ -1,7 +1,7 @@
 //! The layout `verified`: what the firmware starts stands for every byte of `/usr`, and nothing else of the image is
 //! believed. Judges are the kernel, systemd and the tools of others.
 
-use crate::common::{boot_web, finish, pintle, succeed};
+use crate::common::{Gate, boot_web, finish, pintle, succeed};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -166,6 +166,23 @@ fn a_flipped_bit_is_an_error_and_never_wrong_bytes() {
     );
     assert!(said.contains("Input/output error"), "{said}");
     assert!(said.lines().last().unwrap().trim().parse::<u32>().unwrap() > 0, "{said}");
+}
+
+/// The disk that an image was copied to may be smaller than the one it was made for.
+#[test]
+fn a_disk_that_is_too_small_is_told_on_its_first_boot() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = built().copy(folder.path());
+    let (start, size) = built().partition("usr-verity");
+    succeed(Command::new("truncate").arg("-s").arg((start + size + (100 << 20)).to_string()).arg(&disk));
+    succeed(Command::new("sgdisk").arg("--move-second-header").arg(&disk));
+    let _turn = Gate::enter();
+    let mut run = pintle();
+    run.args(["run", "--writable", "--cpus", "1", "--timeout", "600", "--console", "show"]).arg(&disk);
+    let output = finish(run.args(["--until", "console:this disk too small"]));
+    let console = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{console}");
+    assert!(console.contains("Can't fit requested partitions into available free space"), "{console}");
 }
 
 #[test]

@@ -83,6 +83,26 @@ ExecStart=systemd-tmpfiles --root=/sysroot --create /usr/lib/pintle/put-back.con
 ExecStart=systemd-tmpfiles --root=/sysroot --create /usr/lib/pintle/no-identity.conf
 ";
 
+/// systemd-repart says on the console why it cannot make partitions, with their sizes.
+const REPART: &str = "\
+[Unit]
+OnFailure=pintle-no-room.service
+
+[Service]
+Environment=SYSTEMD_LOG_TARGET=console
+StandardError=journal+console
+";
+
+/// Without `/var` there is nothing to wait for.
+fn no_room(label: &str) -> String {
+    format!(
+        "[Unit]\nDescription=No partitions for the next /usr and for /var: is this disk too small?\n\
+         DefaultDependencies=no\nConditionPathExists=!/dev/disk/by-partlabel/{label}\n\n[Service]\nType=oneshot\n\
+         StandardOutput=journal+console\nStandardError=journal+console\nExecStart=systemctl --no-block \
+         --job-mode=replace-irreversibly start emergency.target\n"
+    )
+}
+
 /// Adds it all.
 pub(super) fn add(build: &mut Build<'_>) -> Result<(), InitrdError> {
     let Root::Stateless { var_label, remove, root, encrypt, .. } = &build.options.root else { return Ok(()) };
@@ -104,6 +124,12 @@ pub(super) fn add(build: &mut Build<'_>) -> Result<(), InitrdError> {
     for (name, text) in made {
         build.write(&dir.join(name)?, 0o644, text.into_bytes())?;
         build.link(&dir.join(format!("initrd-fs.target.requires/{name}"))?, &format!("../{name}"))?;
+    }
+    for (name, text) in [
+        ("systemd-repart.service.d/room.conf", REPART.to_owned()),
+        ("pintle-no-room.service", no_room(var_label)),
+    ] {
+        build.write(&dir.join(name)?, 0o644, text.into_bytes())?;
     }
     FILES.iter().try_for_each(|need| build.require(need))?;
     units::add_these(build, UNITS, WANTS)

@@ -1,6 +1,6 @@
 //! The file system writers by themselves: a folder or a tar archive to an image, without root.
 
-use crate::mkfs_erofs::{self, Compressed};
+use crate::mkfs_erofs::{self, CompressError, Compressed};
 use crate::outputs::io_kind;
 use crate::tar_tree::{self, TarTreeError};
 use pintle_fs::{erofs, ext4, vfat};
@@ -110,6 +110,15 @@ pub enum MkfsError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<CompressError> for MkfsError {
+    fn from(error: CompressError) -> Self {
+        match error {
+            CompressError::Spool(error) => Self::Spool(error),
+            CompressError::Erofs(error) => error.into(),
+        }
+    }
 }
 
 /// Names are made below this, so that the same label and source give the same UUID.

@@ -6,6 +6,7 @@ use pintle_model::{PackSink, Size, Tree};
 use pintle_world::spool::{Spool, Spooled};
 use pintle_world::{FileSink, Store};
 use std::io::{self, Write as _};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// How an EROFS stores files.
@@ -21,8 +22,19 @@ pub struct Erofs {
 
 /// Compressed files, which live as long as this.
 pub(crate) struct Compressed {
-    packed: Packed,
+    pub(crate) packed: Arc<Packed>,
     _spooled: Spooled,
+}
+
+/// Why files are not compressed.
+#[derive(Debug, thiserror::Error)]
+pub enum CompressError {
+    /// Keeping them.
+    #[error("cannot make a temporary file in the cache")]
+    Spool(#[source] io::Error),
+    /// Reading or compressing them.
+    #[error(transparent)]
+    Erofs(#[from] erofs::Error),
 }
 
 /// Writes into a spool as compression does.
@@ -44,17 +56,18 @@ pub(crate) fn compress(
     tree: &Tree,
     store: &Store,
     threads: usize,
-) -> Result<Option<Compressed>, MkfsError> {
+) -> Result<Option<Compressed>, CompressError> {
     let Some(method) = wanted.method else { return Ok(None) };
     let mut packing = Packing::new(method, threads);
     if let Some(cluster) = wanted.cluster {
         packing.cluster = cluster.bytes();
     }
     packing.fragments = if wanted.pack_tails == Some(false) { 0 } else { packing.cluster };
-    let mut spool = IntoSpool(Spool::new(store).map_err(MkfsError::Spool)?);
+    let mut spool = IntoSpool(Spool::new(store).map_err(CompressError::Spool)?);
     let source = spool.0.source();
     let packed = erofs::pack(tree, store, &packing, &mut spool, source)?;
-    Ok(Some(Compressed { packed, _spooled: spool.0.finish().map_err(MkfsError::Spool)? }))
+    let spooled = spool.0.finish().map_err(CompressError::Spool)?;
+    Ok(Some(Compressed { packed: Arc::new(packed), _spooled: spooled }))
 }
 
 /// Writes the image, and says how long it is.
@@ -69,7 +82,7 @@ pub(crate) fn write(
     let mut options = erofs::Options::new(uuid, request.epoch);
     options.label.clone_from(&request.label);
     options.pack_tails = wanted.pack_tails == Some(true);
-    let packed = compressed.map(|compressed| &compressed.packed);
+    let packed = compressed.map(|compressed| &*compressed.packed);
     if let Some(size) = request.size.map(Size::bytes) {
         let needed = erofs::layout(tree, packed, &options)?.size;
         if needed > size {

@@ -48,6 +48,7 @@ pub use slot::Slot;
 pub use system::{
     Accept, Check, Debian, Encrypt, Enrol, FileContent, FileSpec, GroupSpec, Health, Image, Kernel, Layout,
     OnFailure, SYSTEM_SCHEMA, SbomFormat, SecureBoot, Source, SourceLine, Suite, System, Units, UserSpec,
+    UsrFileSystem,
 };
 pub use time::rfc3339;
 pub use tree::{Tree, TreeError};

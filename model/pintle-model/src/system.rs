@@ -218,6 +218,9 @@ pub struct Image {
     /// Signatures of what UEFI firmware starts.
     #[serde(default, skip_serializing_if = "SecureBoot::is_off")]
     pub secure_boot: SecureBoot,
+    /// File system of `/usr`, in layout [`Layout::Verified`].
+    #[serde(default, skip_serializing_if = "UsrFileSystem::is_default")]
+    pub usr_file_system: UsrFileSystem,
     /// A display server may be in the image.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub display_server: bool,
@@ -230,6 +233,36 @@ pub struct Image {
     /// Timestamp of everything Pintle makes itself, seconds since 1970. None: the newest snapshot time of the lock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<i64>,
+}
+
+/// File system of `/usr` behind dm-verity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum UsrFileSystem {
+    /// EROFS, not compressed: two releases that differ little have images that differ little.
+    #[default]
+    Erofs,
+    /// The same, compressed by LZ4.
+    ErofsLz4,
+    /// The same, compressed by Zstandard.
+    ErofsZstd,
+    /// ext4.
+    Ext4,
+}
+
+impl UsrFileSystem {
+    /// What the kernel calls it.
+    #[must_use]
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Erofs | Self::ErofsLz4 | Self::ErofsZstd => "erofs",
+            Self::Ext4 => "ext4",
+        }
+    }
+
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Encryption of `/var`, decided when a machine starts for the first time.
@@ -331,6 +364,7 @@ impl Default for Image {
             tpm: true,
             encrypt: Encrypt::Off,
             secure_boot: SecureBoot::default(),
+            usr_file_system: UsrFileSystem::Erofs,
             display_server: false,
             sbom: default_sbom(),
             report: true,

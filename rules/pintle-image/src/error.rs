@@ -1,3 +1,4 @@
+use crate::usr_fs::UsrFsError;
 use pintle_boot::cmdline::CmdlineError;
 use pintle_boot::grub::GrubError;
 use pintle_boot::grub::config::MenuError;
@@ -6,7 +7,7 @@ use pintle_boot::measure::{MeasureError, PolicyKeyError};
 use pintle_boot::sign::SignError;
 use pintle_boot::uki::{LinuxHeaderError, UkiError};
 use pintle_disk::gpt::PlaceError;
-use pintle_fs::{erofs, ext4, vfat};
+use pintle_fs::{ext4, vfat};
 use pintle_model::{Size, TreeError, TreePath};
 use std::io;
 
@@ -116,7 +117,7 @@ pub enum PlanError {
     RootFileSystem(#[source] ext4::Error),
     /// `/usr` does not become a file system.
     #[error("the file system of /usr cannot be made")]
-    UsrFileSystem(#[source] erofs::Error),
+    UsrFileSystem(#[source] UsrFsError),
     /// GRUB reads the unified kernel image too.
     #[error(
         "the layout `verified` keeps its kernel in the unified kernel image, for BIOS as well: set `image.uefi = true`"

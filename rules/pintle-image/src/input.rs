@@ -1,6 +1,8 @@
 use crate::sign::Signing;
 use pintle_boot::grub::Files;
+use pintle_fs::erofs::Packed;
 use pintle_model::{Blob, Contents, Lock, System, Tree, TreePath};
+use std::sync::Arc;
 
 /// Everything a plan is made from.
 pub struct Inputs<'a> {
@@ -12,6 +14,8 @@ pub struct Inputs<'a> {
     pub root: Tree,
     /// `/usr` by itself, where nothing else of the root is on the disk ([`pintle_model::Layout::Verified`]).
     pub usr: Option<Tree>,
+    /// Its files in compressed form, where the file system that the definition wants has them so.
+    pub usr_packed: Option<Arc<Packed>>,
     /// What boots it; none for a disk without kernel.
     pub boot: Option<BootFiles<'a>>,
     /// Keys of the boot chain; none: nothing is signed.

@@ -81,7 +81,10 @@ pub(crate) fn layout(
         Role::Esp if parts.releases.len() > 1 => "vfat, systemd-boot and unified kernel images".to_owned(),
         Role::Esp => "vfat, systemd-boot and unified kernel image".to_owned(),
         Role::Root => format!("ext4, {} of {} blocks free", free.of_all, free.all),
-        Role::Usr => "EROFS, /usr".to_owned(),
+        Role::Usr => match &system_fs {
+            OnDisk::Usr(usr) => format!("{}, /usr", usr.fs.name()),
+            OnDisk::Root(_) => "/usr".to_owned(),
+        },
         Role::UsrVerity => "dm-verity, the hashes of /usr".to_owned(),
     };
     let placed = (1..).zip(table.partitions()).zip(&roles);

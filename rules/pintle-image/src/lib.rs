@@ -27,6 +27,7 @@ mod plan;
 pub mod platform;
 mod sign;
 mod slots;
+mod usr_fs;
 mod verified;
 mod write;
 
@@ -37,5 +38,6 @@ pub use input::{BootFiles, EfiFiles, GrubFiles, Inputs, KernelFiles, Mounting, V
 pub use lint::{Finding, Severity, lint};
 pub use plan::{BootEntry, Content, ImagePlan, OnDisk, PartitionPlan, Report, Role, plan};
 pub use sign::Signing;
+pub use usr_fs::{UsrFs, UsrFsError};
 pub use verified::{Usr, var_label};
 pub use write::{WriteError, Written, table, write};

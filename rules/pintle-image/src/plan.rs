@@ -139,7 +139,7 @@ impl OnDisk {
     pub fn uuid(&self) -> Uuid {
         match self {
             Self::Root(options) => options.uuid,
-            Self::Usr(usr) => usr.options.uuid,
+            Self::Usr(usr) => usr.fs.uuid(),
         }
     }
 }

@@ -6,11 +6,11 @@
 //! definitions written here.
 
 use crate::largest::largest;
+use crate::usr_fs::UsrFs;
 use crate::{Identity, Inputs, PlanError, boot, first_boot};
 use pintle_boot::cmdline::Cmdline;
 use pintle_disk::gpt::ALIGN;
 use pintle_disk::verity::{self, HashSink, Hasher, Salt, Shape};
-use pintle_fs::erofs;
 use pintle_model::{Size, System, Timestamp, Tree};
 use uuid::Uuid;
 
@@ -20,7 +20,7 @@ pub struct Usr {
     /// What is in it.
     pub tree: Tree,
     /// Its file system.
-    pub options: erofs::Options,
+    pub fs: UsrFs,
     /// Bytes of it.
     pub size: u64,
     /// The hashes of its blocks.
@@ -57,18 +57,18 @@ pub(crate) const VAR_MIN: Size = Size::mib(256);
 /// [`PlanError`]: it does not fit its place, or cannot be read.
 pub(crate) fn usr(mut tree: Tree, inputs: &Inputs<'_>, identity: &Identity) -> Result<Usr, PlanError> {
     let epoch = Timestamp::from_secs(inputs.epoch);
-    let mut options = erofs::Options::new(identity.of("usr file system"), epoch);
-    options.label = "usr".to_owned();
-    let needed = erofs::layout(&tree, None, &options).map_err(PlanError::UsrFileSystem)?.size;
+    let identities = (identity.of("usr file system"), identity.of("usr directory hashes"));
+    let fs = UsrFs::new(inputs.system.image.usr_file_system, inputs.usr_packed.clone(), identities, epoch);
+    let needed = fs.layout(&tree).map_err(PlanError::UsrFileSystem)?;
     let slot = slot(inputs.system, needed)?;
     first_boot::add(&mut tree, inputs.system, slot, epoch).map_err(PlanError::Root)?;
 
     let failed = |source| PlanError::Read { what: "/usr", source };
     let hasher = Hasher::new(Salt::common(), THREADS).map_err(failed)?;
     let mut sink = HashSink::new(hasher, inputs.contents);
-    let size = erofs::write(&tree, None, &options, &mut sink).map_err(PlanError::UsrFileSystem)?.size;
+    let size = fs.write(&tree, &mut sink).map_err(PlanError::UsrFileSystem)?;
     let hashes = sink.finish(size).map_err(failed)?;
-    let usr = Usr { tree, options, size, hashes, slot };
+    let usr = Usr { tree, fs, size, hashes, slot };
     if size > slot.0 {
         return Err(too_small(slot.0, size));
     }
@@ -109,8 +109,9 @@ pub(crate) fn disk_size(system: &System, usr: &Usr, start: u64) -> Result<Size, 
 /// The command line that leads to `/usr`, before the definition's own words.
 pub(crate) fn cmdline(inputs: &Inputs<'_>, usr: &Usr) -> Result<Cmdline, PlanError> {
     let own = format!(
-        "root=tmpfs rw usrhash={} mount.usrfstype=erofs mount.usrflags=ro panic=10",
-        usr.hashes.root().hex()
+        "root=tmpfs rw usrhash={} mount.usrfstype={} mount.usrflags=ro panic=10",
+        usr.hashes.root().hex(),
+        inputs.system.image.usr_file_system.kind(),
     );
     boot::before_theirs(inputs, &own, &["root=", "usrhash=", "mount.usr"])
 }

@@ -1,6 +1,7 @@
+use crate::usr_fs::UsrFsError;
 use crate::{Content, ImagePlan, OnDisk, PartitionPlan, Role};
 use pintle_disk::gpt::{Partition, Table, TableError};
-use pintle_fs::{erofs, ext4, vfat};
+use pintle_fs::{ext4, vfat};
 use pintle_model::{Offset, Sink};
 use std::io;
 
@@ -43,7 +44,7 @@ pub enum WriteError {
     Root(#[source] ext4::Error),
     /// `/usr`.
     #[error("writing the file system of /usr failed")]
-    Usr(#[source] erofs::Error),
+    Usr(#[source] UsrFsError),
     /// The EFI system partition.
     #[error("writing the EFI system partition failed")]
     Esp(#[source] vfat::Error),
@@ -101,7 +102,7 @@ pub fn write(plan: &ImagePlan, sink: &mut dyn Sink) -> Result<Written, WriteErro
                 root = Some((summary.map_err(WriteError::Root)?, partition.start));
             }
             (Role::Usr, Content { system: OnDisk::Usr(usr), .. }) => {
-                erofs::write(&usr.tree, None, &usr.options, &mut place).map_err(WriteError::Usr)?;
+                usr.fs.write(&usr.tree, &mut place).map_err(WriteError::Usr)?;
             }
             (Role::UsrVerity, Content { system: OnDisk::Usr(usr), .. }) => {
                 usr.hashes.put(usr.hashes.uuid(), &mut place).map_err(WriteError::Sink)?;

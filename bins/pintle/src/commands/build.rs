@@ -141,6 +141,7 @@ pub(crate) fn explain(error: BuildError) -> Failure {
         BuildError::Agent(_)
         | BuildError::Lint(_)
         | BuildError::Boot(_)
+        | BuildError::Compress(_)
         | BuildError::Output(_)
         | BuildError::Report(_) => Failure::new(FailureKind::Failed, error),
     };

@@ -137,7 +137,7 @@ fn found(
             root: match &root.stateless {
                 None => Root::CommandLine { file_system: "ext4".to_owned() },
                 Some(stateless) => Root::Stateless {
-                    file_system: "erofs".to_owned(),
+                    file_system: system.image.usr_file_system.kind().to_owned(),
                     var_label: pintle_image::var_label(system),
                     remove: stateless.remove.clone(),
                     root: stateless.root.clone(),

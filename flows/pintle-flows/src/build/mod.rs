@@ -2,6 +2,8 @@
 
 pub(crate) mod agent;
 mod boot;
+mod chain;
+mod compressed;
 pub(crate) mod copies;
 mod image;
 mod manifest;
@@ -22,6 +24,7 @@ pub(crate) use rooted::{Publishable, publishable};
 
 use crate::closure::Had;
 use crate::definition::Definition;
+use crate::mkfs_erofs::{CompressError, Compressed};
 use crate::outputs::{Output, Staged, try_place};
 use crate::pin::{LockMode, PinError};
 use crate::supply::Supply;
@@ -121,6 +124,9 @@ pub enum BuildError {
     /// It cannot be made to start.
     #[error(transparent)]
     Boot(#[from] BootError),
+    /// `/usr` is not compressed.
+    #[error("/usr cannot be compressed")]
+    Compress(#[from] CompressError),
     /// It does not make a disk.
     #[error("the image cannot be laid out:\n{}", list(.0))]
     Plan(Vec<PlanError>),
@@ -142,7 +148,8 @@ pub enum BuildError {
 }
 
 impl BuildError {
-    /// True where a rule stands against what is otherwise sound: a secret or a display server in the tree, an image that cannot start.
+    /// True where a rule stands against what is otherwise sound: a secret or a display server in the tree, an image that
+    /// cannot start.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         let stands = |error: &AssembleError| {
@@ -288,6 +295,8 @@ struct Prepared {
     /// The tree without what starts a disk, and how a container of it runs.
     bare: Option<(Tree, oci::Image)>,
     initrd: Option<Tree>,
+    /// The compressed files of the plan.
+    _compressed: Option<Compressed>,
     plan: ImagePlan,
     findings: Vec<Finding>,
 }
@@ -369,11 +378,13 @@ fn planned(
     steps.begin("plan", tell, supply)?;
     let Root { tree, report, secrets, agent, mounting, modules, stateless, .. } = root;
     let usr = stateless.map(|stateless| stateless.usr);
+    let compressed = compressed::compressed(system, usr.as_ref(), supply)?;
     let inputs = Inputs {
         system,
         lock: &lock,
         root: tree,
         usr,
+        usr_packed: compressed.as_ref().map(|compressed| compressed.packed.clone()),
         boot,
         signing: request.signing,
         mounting,
@@ -400,6 +411,7 @@ fn planned(
         agent,
         bare,
         initrd,
+        _compressed: compressed,
         plan,
         findings,
     })

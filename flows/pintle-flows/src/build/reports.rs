@@ -6,7 +6,7 @@ use crate::unpack::Unpacked;
 use pintle_assemble::{Coverage, PackageReport, Report};
 use pintle_image::{Finding, ImagePlan, OnDisk, PartitionPlan, Role};
 use pintle_model::{Contents, Digest, Kind, LockedPath, PackageRole, SbomFormat, Tree};
-use pintle_report::facts::{BootStep, Disk, Facts, OutputFact, PackageFact, Partition, ScriptFact, SlimFact};
+use pintle_report::facts::{Disk, Facts, OutputFact, PackageFact, Partition, ScriptFact, SlimFact};
 use pintle_report::{Inventory, PageError, SbomError, SizeReport, page, sbom, size};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -231,7 +231,7 @@ pub(super) fn disk(plan: &ImagePlan) -> Disk {
         partitions: report.partitions.iter().map(partition).collect(),
         cmdline: report.cmdline.clone(),
         kernel: report.kernel.clone(),
-        boot: steps(plan),
+        boot: super::chain::steps(plan),
     }
 }
 
@@ -259,63 +259,4 @@ fn bytes(tree: &Tree) -> u64 {
         _ => None,
     });
     files.sum()
-}
-
-fn file(tree: &Tree, path: &str) -> Option<u64> {
-    match &tree.find(path)?.kind {
-        Kind::File(blob) => Some(blob.len()),
-        _ => None,
-    }
-}
-
-/// The way from the firmware to the root file system, for each firmware.
-fn steps(plan: &ImagePlan) -> Vec<BootStep> {
-    let Some(kernel) = &plan.report.kernel else { return Vec::new() };
-    let root = &plan.content.root;
-    let step = |way, name: &str, detail: String, size| BootStep { name: name.to_owned(), detail, size, way };
-    let mut steps = Vec::new();
-    if let (Some((esp, _)), Some((path, len))) = (&plan.content.esp, &plan.report.uki) {
-        let loader =
-            esp.walk().find(|entry| entry.path.as_bytes().to_ascii_lowercase().starts_with(b"efi/boot/boot"));
-        let (path_of, size) = loader.map_or_else(Default::default, |entry| {
-            let size = if let Kind::File(blob) = &entry.inode.kind { Some(blob.len()) } else { None };
-            (entry.path.to_string(), size)
-        });
-        steps.push(step("uefi", "UEFI firmware", "looks on the EFI system partition".into(), None));
-        steps.push(step("uefi", "systemd-boot", path_of, size));
-        steps.push(step(
-            "uefi",
-            "Unified kernel image",
-            format!("{path}: kernel, initrd and command line in one file"),
-            Some(*len),
-        ));
-    }
-    if let Some(bios) = &plan.content.bios {
-        steps.push(step("bios", "BIOS", "runs sector 0 of the disk".into(), Some(512)));
-        steps.push(step(
-            "bios",
-            "GRUB",
-            "core image in the partition `bios`, menu /boot/grub/grub.cfg".into(),
-            Some(bios.core.len() as u64),
-        ));
-    }
-    steps.push(step("both", "Linux", kernel.clone(), file(root, &format!("boot/vmlinuz-{kernel}"))));
-    if let OnDisk::Usr(usr) = &plan.content.system {
-        let detail = "systemd makes missing partitions, and the root of what is in /usr".into();
-        steps.push(step("both", "Initrd", detail, None));
-        let detail = format!("EROFS, checked by dm-verity: {}", usr.hashes.root().hex());
-        steps.push(step("both", "/usr", detail, Some(usr.size)));
-        return steps;
-    }
-    steps.push(step(
-        "both",
-        "Initrd",
-        "systemd finds and mounts the root file system".into(),
-        file(root, &format!("boot/initrd.img-{kernel}")),
-    ));
-    let number = plan.report.partitions.iter().find(|partition| partition.role == Role::Root);
-    let detail =
-        number.map_or_else(String::new, |root| format!("partition {}, ext4, grows to the disk", root.number));
-    steps.push(step("both", "Root file system", detail, number.map(|root| root.size)));
-    steps
 }

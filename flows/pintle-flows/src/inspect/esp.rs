@@ -1,15 +1,15 @@
 //! The EFI system partition: what firmware starts from it.
 
-use super::compare_sums;
 use crate::image::Window;
 use pintle_boot::grub::env::Env;
-use pintle_boot::grub::slots::{BLOCKS, FOLDER};
+use pintle_boot::grub::slots::{BLOCKS, FOLDER, parse_sum};
 use pintle_boot::loader::{BootName, Entry, LoaderVersion};
 use pintle_boot::measure::{Bank, pcr11};
 use pintle_boot::secureboot::{SignatureType, Update};
 use pintle_boot::sign::{self, subject};
 use pintle_boot::uki::{HEAD_LEN, Pe, PeLimits};
 use pintle_fs::vfat::read::{Limits, ReadError, Volume};
+use pintle_health::counting::is_rescue;
 use pintle_health::status::{os_release, parameter};
 use pintle_image::inspect::{Bios, Compared, Key, Place, SignedBy, Start, Uefi};
 use pintle_model::{Blob, Digest, NoContents, chain};
@@ -28,7 +28,7 @@ pub(super) struct Esp {
     /// The os-release(5) of the system itself.
     pub(super) release: Option<String>,
     /// GRUB's memory: name and content.
-    memory: Vec<(&'static str, Vec<u8>)>,
+    memory: Memory,
     /// By place: whether kernel and initrd are those that GRUB compares, for each image it may be about.
     kernels: BTreeMap<String, Vec<(Option<String>, Compared)>>,
 }
@@ -42,24 +42,8 @@ pub(super) fn read(window: Window<'_>) -> Result<Esp, ReadError> {
             files.push(path.to_owned());
         }
     })?;
-    let below = |folder: &str, end: &str| -> Vec<String> {
-        let fits = |path: &&String| {
-            let folded = path.to_ascii_lowercase();
-            folded.strip_prefix(&folder.to_ascii_lowercase()).is_some_and(|rest| rest.ends_with(end))
-        };
-        files.iter().filter(fits).cloned().collect()
-    };
-    let mut esp = Esp { uefi: None, release: None, memory: Vec::new(), kernels: BTreeMap::new() };
-    let mut sums = BTreeMap::new();
-    for place in ["a", "b"] {
-        if let Some(text) = optional(volume.read(&format!("{FOLDER}/{place}.sha256"), SMALL_MAX))? {
-            sums.insert(place, String::from_utf8_lossy(&text).into_owned());
-        }
-    }
-    for name in BLOCKS {
-        let block = optional(volume.read(&format!("{FOLDER}/{name}"), SMALL_MAX))?;
-        esp.memory.extend(block.map(|block| (name, block)));
-    }
+    let (memory, sums) = of_grub(&mut volume)?;
+    let mut esp = Esp { uefi: None, release: None, memory, kernels: BTreeMap::new() };
     let mut uefi = Uefi::default();
     for path in LOADERS {
         let Some(bytes) = optional(volume.read(path, PROGRAM_MAX))? else { continue };
@@ -67,11 +51,10 @@ pub(super) fn read(window: Window<'_>) -> Result<Esp, ReadError> {
         uefi.signature = signature(&Blob::inline(bytes));
         esp.uefi = Some(Uefi::default());
     }
-    for path in below("EFI/Linux/", ".efi") {
-        let bytes = volume.read(&path, PROGRAM_MAX)?;
+    for path in below(&files, "EFI/Linux/", ".efi") {
+        let bytes = volume.read(path, PROGRAM_MAX)?;
         let (start, release) = image(path, &bytes);
-        let is_rescue = start.cmdline.as_deref().is_some_and(pintle_health::counting::is_rescue);
-        if !is_rescue {
+        if !start.cmdline.as_deref().is_some_and(is_rescue) {
             esp.release = esp.release.or(release);
             for (place, sums) in &sums {
                 let all = esp.kernels.entry((*place).to_owned()).or_default();
@@ -80,14 +63,12 @@ pub(super) fn read(window: Window<'_>) -> Result<Esp, ReadError> {
         }
         uefi.entries.push(start);
     }
-    for path in below("loader/entries/", ".conf") {
-        let bytes = volume.read(&path, SMALL_MAX)?;
-        uefi.entries.push(entry(path, &bytes));
+    for path in below(&files, "loader/entries/", ".conf") {
+        uefi.entries.push(entry(path, &volume.read(path, SMALL_MAX)?));
     }
-    for path in below("loader/keys/", ".auth") {
-        let bytes = volume.read(&path, SMALL_MAX)?;
+    for path in below(&files, "loader/keys/", ".auth") {
         let name = path.rsplit('/').next().unwrap_or_default().trim_end_matches(".auth");
-        uefi.keys.entry(name.to_owned()).or_default().extend(keys(&bytes));
+        uefi.keys.entry(name.to_owned()).or_default().extend(keys(&volume.read(path, SMALL_MAX)?));
     }
     let conf = optional(volume.read("loader/loader.conf", SMALL_MAX))?.unwrap_or_default();
     let conf = String::from_utf8_lossy(&conf).into_owned();
@@ -95,6 +76,31 @@ pub(super) fn read(window: Window<'_>) -> Result<Esp, ReadError> {
     uefi.enrol = words.next_back().map(|word| word.trim().to_owned());
     esp.uefi = esp.uefi.map(|_| uefi);
     Ok(esp)
+}
+
+/// Files in a folder whose names end so; FAT knows no case.
+fn below<'a>(files: &'a [String], folder: &str, end: &str) -> impl Iterator<Item = &'a String> {
+    let folder = folder.to_ascii_lowercase();
+    files.iter().filter(move |path| {
+        path.to_ascii_lowercase().strip_prefix(&folder).is_some_and(|rest| rest.ends_with(end))
+    })
+}
+
+type Memory = Vec<(&'static str, Vec<u8>)>;
+type Sums = BTreeMap<&'static str, String>;
+
+/// What GRUB remembers, by file; and its lists of digests, by place.
+fn of_grub(volume: &mut Volume<Window<'_>>) -> Result<(Memory, Sums), ReadError> {
+    let (mut memory, mut sums) = (Vec::new(), BTreeMap::new());
+    for place in ["a", "b"] {
+        let text = optional(volume.read(&format!("{FOLDER}/{place}.sha256"), SMALL_MAX))?;
+        sums.extend(text.map(|text| (place, String::from_utf8_lossy(&text).into_owned())));
+    }
+    for name in BLOCKS {
+        let block = optional(volume.read(&format!("{FOLDER}/{name}"), SMALL_MAX))?;
+        memory.extend(block.map(|block| (name, block)));
+    }
+    Ok((memory, sums))
 }
 
 /// None where there is no such file.
@@ -119,11 +125,16 @@ fn signature(image: &Blob) -> Option<SignedBy> {
     }
 }
 
-/// A unified kernel image, and the os-release(5) in it.
-fn image(file: String, bytes: &[u8]) -> (Start, Option<String>) {
+/// What the name of an entry says of it.
+fn named(file: &str) -> Start {
     let name = file.rsplit('/').next().and_then(|name| BootName::parse(name).ok());
     let tries = name.and_then(|name| name.tries()).map(|tries| (tries.left, tries.done.unwrap_or(0)));
-    let start = Start { file, tries, ..Start::default() };
+    Start { file: file.to_owned(), tries, ..Start::default() }
+}
+
+/// A unified kernel image, and the os-release(5) in it.
+fn image(file: &str, bytes: &[u8]) -> (Start, Option<String>) {
+    let start = named(file);
     let head = &bytes[..bytes.len().min(HEAD_LEN as usize)];
     let pe = match Pe::parse(head, bytes.len() as u64, &PeLimits::default()) {
         Ok(pe) => pe,
@@ -157,10 +168,8 @@ fn image(file: String, bytes: &[u8]) -> (Start, Option<String>) {
 }
 
 /// A boot entry of type #1 (UAPI.1).
-fn entry(file: String, bytes: &[u8]) -> Start {
-    let name = file.rsplit('/').next().and_then(|name| BootName::parse(name).ok());
-    let tries = name.and_then(|name| name.tries()).map(|tries| (tries.left, tries.done.unwrap_or(0)));
-    let start = Start { file, tries, ..Start::default() };
+fn entry(file: &str, bytes: &[u8]) -> Start {
+    let start = named(file);
     match Entry::parse(bytes) {
         Ok(entry) => Start {
             title: entry.get("title").map(str::to_owned),
@@ -204,4 +213,20 @@ impl Esp {
             bios.kernels.extend(compared.next_back().map(|compared| (letter, compared.clone())));
         }
     }
+}
+
+/// Compares what GRUB compares before it starts a kernel: `sums` has a line for each run of sectors of `image`.
+fn compare_sums(sums: &str, image: &[u8]) -> Compared {
+    for line in sums.lines() {
+        let Some((digest, run)) = parse_sum(line) else {
+            return Compared::Damaged(format!("its list of digests has a line that is none: {line}"));
+        };
+        let range = usize::try_from(run.start).ok().zip(usize::try_from(run.end).ok());
+        let bytes = range.and_then(|(start, end)| image.get(start..end));
+        if bytes.is_none_or(|bytes| Digest::of(bytes) != digest) {
+            let why = "kernel or initrd are not those of its list of digests";
+            return Compared::Damaged(why.to_owned());
+        }
+    }
+    Compared::Verified
 }

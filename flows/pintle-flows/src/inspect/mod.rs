@@ -3,14 +3,13 @@
 mod esp;
 
 use crate::image::{Disk, ImageError, Root, RootError, Window};
-use pintle_boot::grub::slots;
-use pintle_disk::gpt::{self, Discoverable, types};
+use pintle_disk::gpt;
 use pintle_disk::verity;
 use pintle_health::status::os_release;
 use pintle_image::inspect::{
-    Bios, Compared, EMPTY, INSPECT_SCHEMA, Inspection, Part, Place, SNIFF, Table, holds,
+    Bios, Compared, EMPTY, INSPECT_SCHEMA, Inspection, Part, Place, Purpose, SNIFF, Table, holds,
 };
-use pintle_model::{Arch, Digest, TreePath, chain};
+use pintle_model::{TreePath, chain};
 use pintle_world::Store;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
@@ -88,7 +87,7 @@ fn parts(disk: &Disk<'_>, table: &gpt::read::Found) -> io::Result<Vec<Part>> {
             start,
             size,
             type_uuid: partition.type_guid,
-            purpose: purpose(partition.type_guid),
+            purpose: Purpose::of(partition.type_guid),
             label: partition.name.clone(),
             uuid: partition.guid,
             holds: holds(&disk.window(start, size).beginning(SNIFF)?),
@@ -100,19 +99,19 @@ fn parts(disk: &Disk<'_>, table: &gpt::read::Found) -> io::Result<Vec<Part>> {
 /// Places for `/usr`, and what firmware starts.
 fn look_inside(found: &mut Inspection, disk: &Disk<'_>, threads: usize) {
     let window = |part: &Part| disk.window(part.start, part.size);
-    let of = |purpose: &str| -> Vec<&Part> {
+    let of = |purpose: Purpose| -> Vec<&Part> {
         found.partitions.iter().filter(|part| part.purpose == purpose).collect()
     };
-    let hashes = of("/usr verity");
-    let places = of("/usr").into_iter().zip('A'..='Z').enumerate().map(|(rank, (usr, letter))| {
+    let hashes = of(Purpose::UsrVerity);
+    let places = of(Purpose::Usr).into_iter().zip('A'..='Z').enumerate().map(|(rank, (usr, letter))| {
         let hashes = hashes.get(rank).map(|part| (part.uuid, window(part)));
         place(letter, usr, window(usr), hashes, threads)
     });
     let slots: Vec<Place> = places.collect();
-    let mut of_release = of("/").first().and_then(|root| release(&window(root)));
-    let mut bios = (!of("BIOS boot").is_empty()).then(Bios::default);
+    let mut of_release = of(Purpose::Root).first().and_then(|root| release(&window(root)));
+    let mut bios = (!of(Purpose::BiosBoot).is_empty()).then(Bios::default);
     let (mut uefi, mut problems) = (None, Vec::new());
-    match of("EFI system").first().map(|esp| esp::read(window(esp))) {
+    match of(Purpose::EfiSystem).first().map(|esp| esp::read(window(esp))) {
         None => {}
         Some(Ok(esp)) => {
             if let Some(bios) = &mut bios {
@@ -136,33 +135,6 @@ fn damage(health: &gpt::read::Health) -> Option<String> {
         gpt::read::Health::NoPrimary(why) => Some(format!("its copy at the beginning does not count: {why}")),
         gpt::read::Health::Differ => Some("its two copies differ".to_owned()),
     }
-}
-
-/// What a partition is for, by its type.
-fn purpose(type_guid: Uuid) -> &'static str {
-    let known = [
-        (types::ESP, "EFI system"),
-        (types::BIOS_BOOT, "BIOS boot"),
-        (types::XBOOTLDR, "boot loader"),
-        (types::LINUX, "Linux data"),
-        (types::SWAP, "swap"),
-        (types::VAR, "/var"),
-    ];
-    let fixed = known.iter().find(|(known, _)| *known == type_guid).map(|(_, purpose)| *purpose);
-    let named = |kind: Discoverable| match kind {
-        Discoverable::Root => "/",
-        Discoverable::RootVerity => "/ verity",
-        Discoverable::RootVeritySignature => "/ signature",
-        Discoverable::Usr => "/usr",
-        Discoverable::UsrVerity => "/usr verity",
-        Discoverable::UsrVeritySignature => "/usr signature",
-    };
-    let of_arch = || {
-        let all = Discoverable::ALL.into_iter().flat_map(|kind| Arch::ALL.map(|arch| (kind, arch)));
-        let mut fits = all.filter(|(kind, arch)| kind.type_guid(*arch) == type_guid);
-        fits.next().map(|(kind, _)| named(kind))
-    };
-    fixed.or_else(of_arch).unwrap_or("unknown")
 }
 
 fn place(
@@ -200,20 +172,4 @@ fn name(found: &mut Inspection, release: Option<&str>) {
     let value = |key: &str| release.and_then(|text| os_release(text, key)).map(str::to_owned);
     found.name = value("IMAGE_ID").or_else(|| value("ID"));
     found.version = value("IMAGE_VERSION").or_else(|| value("VERSION_ID"));
-}
-
-/// Compares what GRUB compares before it starts a kernel: `sums` has a line for each run of sectors of `image`.
-fn compare_sums(sums: &str, image: &[u8]) -> Compared {
-    for line in sums.lines() {
-        let Some((digest, run)) = slots::parse_sum(line) else {
-            return Compared::Damaged(format!("its list of digests has a line that is none: {line}"));
-        };
-        let range = usize::try_from(run.start).ok().zip(usize::try_from(run.end).ok());
-        let bytes = range.and_then(|(start, end)| image.get(start..end));
-        if bytes.is_none_or(|bytes| Digest::of(bytes) != digest) {
-            let why = "kernel or initrd are not those of its list of digests";
-            return Compared::Damaged(why.to_owned());
-        }
-    }
-    Compared::Verified
 }

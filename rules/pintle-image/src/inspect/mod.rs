@@ -1,9 +1,11 @@
 //! What an image is, as far as it can be read from outside: the counterpart of what a machine says of itself.
 
 mod holds;
+mod purpose;
 mod text;
 
 pub use holds::{Holds, SNIFF, holds};
+pub use purpose::Purpose;
 
 use pintle_model::Digest;
 use serde::Serialize;
@@ -63,7 +65,7 @@ pub struct Part {
     /// Type.
     pub type_uuid: Uuid,
     /// What such a partition is for.
-    pub purpose: &'static str,
+    pub purpose: Purpose,
     /// Its label.
     pub label: String,
     /// Its own identity.

@@ -1,7 +1,7 @@
 //! An inspection for people.
 
 use super::{Bios, Compared, Inspection, Part, Place, SignedBy, Start, Uefi};
-use crate::inspect::Holds;
+use crate::inspect::{Holds, Purpose};
 use pintle_model::Size;
 use std::fmt::Write as _;
 
@@ -48,7 +48,7 @@ impl Inspection {
     }
 
     fn var(&self) -> String {
-        let var = self.partitions.iter().find(|part| part.purpose == "/var");
+        let var = self.partitions.iter().find(|part| part.purpose == Purpose::Var);
         match var.map(|part| (part, part.holds)) {
             None if self.slots.is_empty() => "part of the root".to_owned(),
             None => "made by the first boot".to_owned(),
@@ -64,7 +64,7 @@ impl Part {
         format!(
             "{:>2}  {:<17}  {size:>9}  {:<16}  {}",
             self.number,
-            self.purpose,
+            self.purpose.name(),
             self.holds.name(),
             self.label
         )
@@ -194,9 +194,9 @@ mod tests {
             name: Some("web".into()),
             version: Some("2".into()),
             partitions: vec![
-                part(1, "EFI system", "esp", Holds::Vfat),
-                part(2, "/usr", "web_1", Holds::Erofs),
-                part(7, "/var", "web-var", Holds::Luks),
+                part(1, Purpose::EfiSystem, "esp", Holds::Vfat),
+                part(2, Purpose::Usr, "web_1", Holds::Erofs),
+                part(7, Purpose::Var, "web-var", Holds::Luks),
             ],
             slots: vec![place('A', "web_1", Compared::Verified), place('B', "web_2", Compared::Verified)],
             uefi: Some(Uefi {

@@ -154,6 +154,7 @@ pub(crate) fn boot() -> BootFiles<'static> {
 pub(crate) fn inputs<'a>(system: &'a System, lock: &'a Lock) -> Inputs<'a> {
     Inputs {
         usr: None,
+        usr_packed: None,
         system,
         lock,
         root: root(),

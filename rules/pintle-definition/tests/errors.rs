@@ -427,7 +427,7 @@ fn requirements_of_modules() {
       = help: leave one of them on
     "#);
     insta::assert_snapshot!(wrong("[image]\nusr-file-system = \"ext4\"\n"), @r#"
-    error: `image.usr-file-system` is of the layout `verified`: in others `/usr` is a part of the root
+    error: `image.usr-file-system` needs `image.layout = "verified"`: in others `/usr` is a part of the root
      --> system.toml:3:1
       |
     3 | usr-file-system = "ext4"

@@ -521,6 +521,7 @@ epoch = 1700000000
                 keys: None,
                 enrol: IfSafe,
             },
+            usr_file_system: Erofs,
             display_server: false,
             sbom: [
                 Spdx,

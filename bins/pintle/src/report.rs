@@ -47,6 +47,11 @@ pub(crate) enum FailureKind {
 }
 
 impl FailureKind {
+    /// The exit status, of what was done and found to be so.
+    pub(crate) fn status(self) -> ExitCode {
+        ExitCode::from(self.code())
+    }
+
     fn code(self) -> u8 {
         match self {
             Self::Failed => 1,
@@ -194,6 +199,6 @@ impl Reporter {
                 tell!("  {} {}", "next:".cyan().bold(), printable(hint));
             }
         }
-        ExitCode::from(failure.kind.code())
+        failure.kind.status()
     }
 }

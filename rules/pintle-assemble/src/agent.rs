@@ -7,6 +7,7 @@ use crate::edit::Editor;
 use crate::error::AssembleError;
 use crate::hardened::hardened;
 use crate::input::AgentFiles;
+use crate::services::UNITS;
 use needs::lacking;
 use pintle_model::{Kind, Origin, System};
 
@@ -14,8 +15,6 @@ use pintle_model::{Kind, Origin, System};
 pub const AGENT: &str = "/usr/lib/pintle/pintle-agent";
 /// What it reads.
 const GATE: &str = "/usr/lib/pintle/health.json";
-/// Folder of units that belong to the system rather than to its administrator.
-const UNITS: &str = "/usr/lib/systemd/system";
 
 /// Puts it in place.
 ///

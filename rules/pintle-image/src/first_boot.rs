@@ -3,6 +3,8 @@
 use crate::verified::{VAR_MIN, var_label};
 use pintle_model::{Attrs, Blob, Encrypt, Kind, Origin, System, Timestamp, Tree, TreeError, TreePath};
 
+/// Label of a place for `/usr` in which nothing was put yet (repart.d(5), sysupdate.d(5)).
+pub const EMPTY: &str = "_empty";
 /// Where systemd-repart looks (repart.d(5)), in `/usr`.
 const DEFINITIONS: &str = "lib/repart.d";
 /// The same without encryption, for machines without a TPM.
@@ -55,7 +57,7 @@ fn definitions(
     let place = |kind: &str, size: u64, more: &str| {
         format!("[Partition]\nType={kind}\nSizeMinBytes={size}\nSizeMaxBytes={size}\n{more}")
     };
-    let empty = "Label=_empty\nReadOnly=yes\n";
+    let empty = format!("Label={EMPTY}\nReadOnly=yes\n");
     let var = format!(
         "# What the machine keeps. It grows to the end of the disk.\n[Partition]\nType=var\nLabel={}\nFormat=ext4\n{}\
          SizeMinBytes={}\nFactoryReset=yes\n",
@@ -66,8 +68,8 @@ fn definitions(
     let files = [
         ("10-usr-a.conf", place("usr", data, "")),
         ("11-usr-a-verity.conf", place("usr-verity", hashes, "")),
-        ("20-usr-b.conf", place("usr", data, empty)),
-        ("21-usr-b-verity.conf", place("usr-verity", hashes, empty)),
+        ("20-usr-b.conf", place("usr", data, &empty)),
+        ("21-usr-b-verity.conf", place("usr-verity", hashes, &empty)),
         ("30-var.conf", var),
     ];
     files.into_iter().map(|(name, text)| (format!("{folder}/{name}"), text)).collect()

@@ -3,7 +3,7 @@
 use crate::{Inputs, PlanError};
 use pintle_boot::loader::Enrolment;
 use pintle_boot::measure::{
-    BANK, Expected, Measured, MeasuredFirmware, Policy, PolicyKey, by_bank, pcr4, pcr11,
+    BANK, Expected, Measured, MeasuredFirmware, Policy, PolicyKey, by_bank, by_name, pcr4, pcr11,
 };
 use pintle_boot::secureboot::{SignatureList, Update, Variable};
 use pintle_boot::sign::{Signer, authenticode_digest};
@@ -61,15 +61,11 @@ pub(crate) fn is_measured(inputs: &Inputs<'_>) -> bool {
 }
 
 fn measured_as(image: Digest, loader: Digest, expected: &Expected) -> Measured {
-    let named = |all: &[(String, Vec<u8>)]| -> BTreeMap<String, Digest> {
-        let digest = |value: &[u8]| value.first_chunk().map(|value| Digest::from_bytes(*value));
-        all.iter().filter_map(|(name, value)| Some((name.clone(), digest(value)?))).collect()
-    };
     Measured {
         image,
         pcr4: by_bank(pcr4(&[loader, image])),
-        pcr11: by_bank(named(&expected.phases)),
-        sections: named(&expected.sections),
+        pcr11: by_bank(by_name(&expected.phases)),
+        sections: by_name(&expected.sections),
     }
 }
 

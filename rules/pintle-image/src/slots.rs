@@ -3,13 +3,11 @@
 use crate::efi::Placed;
 use crate::{Inputs, PlanError};
 use pintle_boot::cmdline::Cmdline;
-use pintle_boot::grub::slots::{BLOCKS, FOLDER, Placed as Slotted, Run, first_block, script};
+use pintle_boot::grub::slots::{BLOCKS, FOLDER, Placed as Slotted, Run, SECTOR, first_block, script};
 use pintle_boot::uki::{HEAD_LEN, Pe, PeLimits};
 use pintle_model::{Blob, Contents, Hasher, Slot};
 use std::io;
 
-/// GRUB reads sectors of this many bytes.
-const SECTOR: u64 = 512;
 /// Bytes that are read at once.
 const CHUNK: usize = 1 << 20;
 

@@ -1,6 +1,6 @@
 use crate::Outcome;
 use crate::arguments::Inspect;
-use crate::environment::open_cache;
+use crate::environment::{open_cache, threads};
 use crate::report::{Failure, FailureKind, Reporter};
 use pintle_flows::image::ImageError;
 use pintle_flows::inspect::{InspectError, inspect};
@@ -10,12 +10,10 @@ use std::process::ExitCode;
 
 pub(crate) fn run(arguments: &Inspect, reporter: &Reporter) -> Outcome {
     let store = Store::open(&open_cache()?);
-    let threads = std::thread::available_parallelism().map_or(2, usize::from);
-    let found = inspect(&arguments.image, &store, threads).map_err(explain)?;
+    let found = inspect(&arguments.image, &store, threads()).map_err(explain)?;
     reporter.result(&found.text(), &json!(found));
-    // As where anything else does not verify.
     let refused = !found.problems.is_empty();
-    Ok(if refused { ExitCode::from(4) } else { ExitCode::SUCCESS })
+    Ok(if refused { FailureKind::Refused.status() } else { ExitCode::SUCCESS })
 }
 
 fn explain(error: InspectError) -> Failure {

@@ -1,6 +1,7 @@
 use super::secret_file::read_signer;
 use crate::Outcome;
 use crate::arguments::{Verity, VerityFormat, VerityVerify};
+use crate::environment::threads;
 use crate::report::{Failure, FailureKind, Reporter};
 use pintle_flows::verity::{FormatRequest, VerityError, format, verify};
 use serde_json::json;
@@ -34,10 +35,6 @@ fn check(arguments: &VerityVerify, reporter: &Reporter) -> Outcome {
     let text = format!("{} blocks are what {} stands for", good.data_blocks, good.root_hash);
     reporter.result(&text, &json!(good));
     Ok(ExitCode::SUCCESS)
-}
-
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(2, usize::from)
 }
 
 fn explain(error: VerityError) -> Failure {

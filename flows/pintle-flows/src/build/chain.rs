@@ -1,8 +1,8 @@
 //! The way from the firmware to the system, a step each, for each firmware.
 
-use pintle_boot::measure::BANK;
+use pintle_boot::measure::{BANK, after_boot};
 use pintle_image::{BootEntry, ImagePlan, OnDisk, Role};
-use pintle_model::{Kind, Tree};
+use pintle_model::{Digest, Kind, Tree};
 use pintle_report::facts::BootStep;
 
 /// All steps.
@@ -77,7 +77,7 @@ fn uefi(plan: &ImagePlan) -> Vec<BootStep> {
 /// PCR 11 after a whole boot.
 fn held(entry: &BootEntry) -> Option<String> {
     let phases = entry.measured.as_ref()?.pcr11.get(BANK.name())?;
-    phases.iter().max_by_key(|(words, _)| words.len()).map(|(_, value)| value.hex())
+    after_boot(phases).map(Digest::hex)
 }
 
 fn is_counted(plan: &ImagePlan) -> bool {

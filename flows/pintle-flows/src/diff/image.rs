@@ -247,10 +247,7 @@ fn read_esp(
 fn uki_cmdline(bytes: &[u8]) -> Option<String> {
     let head = &bytes[..bytes.len().min(pintle_boot::uki::HEAD_LEN as usize)];
     let pe = Pe::parse(head, bytes.len() as u64, &PeLimits::default()).ok()?;
-    let section = pe.section(".cmdline")?;
-    let start = usize::try_from(section.raw_at).ok()?;
-    let text = bytes.get(start..start.checked_add(usize::try_from(section.data_len()).ok()?)?)?;
-    Some(String::from_utf8_lossy(text).trim_end_matches(['\0', '\n', ' ']).to_owned())
+    pe.text(bytes, ".cmdline")
 }
 
 /// Bytes compared at once.

@@ -4,7 +4,7 @@ use crate::image::Window;
 use pintle_boot::grub::env::Env;
 use pintle_boot::grub::slots::{BLOCKS, FOLDER, parse_sum};
 use pintle_boot::loader::{BootName, Entry, LoaderVersion};
-use pintle_boot::measure::{Bank, pcr11};
+use pintle_boot::measure::{BANK, by_name, pcr11};
 use pintle_boot::secureboot::{SignatureType, Update};
 use pintle_boot::sign::{self, subject};
 use pintle_boot::uki::{HEAD_LEN, Pe, PeLimits};
@@ -12,7 +12,7 @@ use pintle_fs::vfat::read::{Limits, ReadError, Volume};
 use pintle_health::counting::is_rescue;
 use pintle_health::status::{os_release, parameter};
 use pintle_image::inspect::{Bios, Compared, Key, Place, SignedBy, Start, Uefi};
-use pintle_model::{Blob, Digest, NoContents, chain};
+use pintle_model::{Blob, Digest, NoContents, with_causes};
 use std::collections::BTreeMap;
 
 /// Longest program: a kernel image with all firmware has 200 MB.
@@ -44,12 +44,12 @@ pub(super) fn read(window: Window<'_>) -> Result<Esp, ReadError> {
     })?;
     let (memory, sums) = of_grub(&mut volume)?;
     let mut esp = Esp { uefi: None, release: None, memory, kernels: BTreeMap::new() };
-    let mut uefi = Uefi::default();
+    let (mut uefi, mut starts) = (Uefi::default(), false);
     for path in LOADERS {
         let Some(bytes) = optional(volume.read(path, PROGRAM_MAX))? else { continue };
         uefi.loader = LoaderVersion::find(&bytes).map(|version| version.to_string());
         uefi.signature = signature(&Blob::inline(bytes));
-        esp.uefi = Some(Uefi::default());
+        starts = true;
     }
     for path in below(&files, "EFI/Linux/", ".efi") {
         let bytes = volume.read(path, PROGRAM_MAX)?;
@@ -74,7 +74,7 @@ pub(super) fn read(window: Window<'_>) -> Result<Esp, ReadError> {
     let conf = String::from_utf8_lossy(&conf).into_owned();
     let mut words = conf.lines().filter_map(|line| line.strip_prefix("secure-boot-enroll"));
     uefi.enrol = words.next_back().map(|word| word.trim().to_owned());
-    esp.uefi = esp.uefi.map(|_| uefi);
+    esp.uefi = starts.then_some(uefi);
     Ok(esp)
 }
 
@@ -118,10 +118,10 @@ fn signature(image: &Blob) -> Option<SignedBy> {
         Ok(None) => None,
         Ok(Some(found)) => {
             let (signer, certificate) = found.signer.unzip();
-            let bad = found.checked.err().map(|error| chain(&error).join(": "));
+            let bad = found.checked.err().map(|error| with_causes(&error));
             Some(SignedBy { signer, certificate, bad })
         }
-        Err(error) => Some(unreadable(chain(&error).join(": "))),
+        Err(error) => Some(unreadable(with_causes(&error))),
     }
 }
 
@@ -140,19 +140,13 @@ fn image(file: &str, bytes: &[u8]) -> (Start, Option<String>) {
         Ok(pe) => pe,
         Err(error) => return (Start { damage: Some(error.to_string()), ..start }, None),
     };
-    let text = |name: &str| -> Option<String> {
-        let section = pe.section(name)?;
-        let from = usize::try_from(section.raw_at).ok()?;
-        let bytes = bytes.get(from..from.checked_add(usize::try_from(section.data_len()).ok()?)?)?;
-        Some(String::from_utf8_lossy(bytes).trim_end_matches(['\0', '\n', ' ']).to_owned())
-    };
+    let text = |name: &str| pe.text(bytes, name);
     let release = text(".osrel");
     let of_release = |key| release.as_deref().and_then(|text| os_release(text, key)).map(str::to_owned);
     let cmdline = text(".cmdline");
     let blob = Blob::inline(bytes);
-    let expected = pcr11(&blob, &NoContents, &[Bank::Sha256]).unwrap_or_default();
-    let hex = |value: &[u8]| value.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let phases = expected.into_iter().flat_map(|expected| expected.phases);
+    let expected = pcr11(&blob, &NoContents, &[BANK]).unwrap_or_default();
+    let phases = expected.first().map(|expected| by_name(&expected.phases)).unwrap_or_default();
     let start = Start {
         title: of_release("PRETTY_NAME"),
         version: of_release("IMAGE_VERSION"),
@@ -161,7 +155,7 @@ fn image(file: &str, bytes: &[u8]) -> (Start, Option<String>) {
         cmdline,
         signature: signature(&blob),
         has_policy: pe.section(".pcrsig").is_some_and(|section| section.data_len() > 0),
-        pcr11: phases.map(|(phases, value)| (phases, hex(&value))).collect(),
+        pcr11: phases.into_iter().map(|(phases, value)| (phases, value.hex())).collect(),
         ..start
     };
     (start, release)

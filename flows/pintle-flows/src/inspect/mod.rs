@@ -9,7 +9,7 @@ use pintle_health::status::os_release;
 use pintle_image::inspect::{
     Bios, Compared, EMPTY, INSPECT_SCHEMA, Inspection, Part, Place, Purpose, SNIFF, Table, holds,
 };
-use pintle_model::{TreePath, chain};
+use pintle_model::{TreePath, with_causes};
 use pintle_world::Store;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
@@ -18,12 +18,9 @@ use uuid::Uuid;
 /// Why an image cannot be looked into.
 #[derive(Debug, thiserror::Error)]
 pub enum InspectError {
-    /// It cannot be opened.
+    /// It cannot be opened or read.
     #[error(transparent)]
     Open(#[from] ImageError),
-    /// It cannot be read.
-    #[error("cannot read {}", .0.display())]
-    Read(PathBuf, #[source] io::Error),
     /// Its partition table.
     #[error("cannot read the partition table of {}", .0.display())]
     Table(PathBuf, #[source] gpt::read::ReadError),
@@ -42,21 +39,14 @@ pub fn inspect(path: &Path, store: &Store, threads: usize) -> Result<Inspection,
         schema: INSPECT_SCHEMA,
         format: disk.format(),
         size: disk.len(),
-        table: None,
-        name: None,
-        version: None,
-        partitions: Vec::new(),
-        slots: Vec::new(),
-        uefi: None,
-        bios: None,
-        problems: Vec::new(),
+        ..Inspection::default()
     };
     let Some(table) = table(&disk, path)? else {
         name(&mut found, release(&disk.window(0, disk.len())).as_deref());
         return Ok(found);
     };
     found.table = Some(Table { disk: table.disk, damage: damage(&table.health) });
-    found.partitions = parts(&disk, &table).map_err(|error| InspectError::Read(path.to_owned(), error))?;
+    found.partitions = parts(&disk, &table).map_err(|error| unreadable(path, error))?;
     look_inside(&mut found, &disk, threads);
     Ok(found.judged())
 }
@@ -68,7 +58,7 @@ fn table(disk: &Disk<'_>, path: &Path) -> Result<Option<gpt::read::Found>, Inspe
         Ok(table) => Ok(Some(table)),
         Err(gpt::read::ReadError::NoTable { .. }) if Root::open(&whole).is_ok() => Ok(None),
         Err(error @ gpt::read::ReadError::NoTable { .. }) => {
-            let first = whole.beginning(512).map_err(|error| InspectError::Read(path.to_owned(), error))?;
+            let first = whole.beginning(512).map_err(|error| unreadable(path, error))?;
             // Where firmware would look for a table, it is damaged; elsewhere there never was one.
             Err(match first.get(510..) {
                 Some([0x55, 0xaa]) => InspectError::Table(path.to_owned(), error),
@@ -77,6 +67,10 @@ fn table(disk: &Disk<'_>, path: &Path) -> Result<Option<gpt::read::Found>, Inspe
         }
         Err(error) => Err(InspectError::Table(path.to_owned(), error)),
     }
+}
+
+fn unreadable(path: &Path, source: io::Error) -> ImageError {
+    ImageError::Read { path: path.to_owned(), source }
 }
 
 fn parts(disk: &Disk<'_>, table: &gpt::read::Found) -> io::Result<Vec<Part>> {
@@ -120,7 +114,7 @@ fn look_inside(found: &mut Inspection, disk: &Disk<'_>, threads: usize) {
             of_release = of_release.or(esp.release);
             uefi = esp.uefi;
         }
-        Some(Err(error)) => problems.push(format!("the EFI system partition: {}", chain(&error).join(": "))),
+        Some(Err(error)) => problems.push(format!("the EFI system partition: {}", with_causes(&error))),
     }
     (found.slots, found.uefi, found.bios, found.problems) = (slots, uefi, bios, problems);
     name(found, of_release.as_deref());
@@ -150,7 +144,7 @@ fn place(
     let verified = verity::verify(&mut data, &mut BufReader::new(hashes), &root, threads);
     let verity = match verified {
         Ok(_) => Compared::Verified,
-        Err(error) => Compared::Damaged(chain(&error).join(": ")),
+        Err(error) => Compared::Damaged(with_causes(&error)),
     };
     Place { usrhash: Some(root), verity, ..empty }
 }

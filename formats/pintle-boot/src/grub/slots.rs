@@ -48,10 +48,13 @@ pub const FOLDER: &str = "grub";
 /// The environment block, and its double: where one is damaged, the other one counts.
 pub const BLOCKS: [&str; 2] = ["grubenv", "grubenv.2"];
 
+/// Bytes of the sectors in GRUB's lists.
+pub const SECTOR: u64 = 512;
+
 /// A run of whole sectors of the unified kernel image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Run {
-    /// First sector of 512 bytes.
+    /// First sector of [`SECTOR`] bytes.
     pub first: u64,
     /// How many.
     pub count: u64,
@@ -71,7 +74,7 @@ pub fn parse_sum(line: &str) -> Option<(Digest, Range<u64>)> {
     let (digest, run) = line.split_once("  (uki)")?;
     let (first, count) = run.split_once('+')?;
     let (first, count): (u64, u64) = (first.parse().ok()?, count.parse().ok()?);
-    let (start, len) = (first.checked_mul(512)?, count.checked_mul(512)?);
+    let (start, len) = (first.checked_mul(SECTOR)?, count.checked_mul(SECTOR)?);
     Some((digest.parse().ok()?, start..start.checked_add(len)?))
 }
 

@@ -3,7 +3,7 @@
 //! Source: TCG PC Client Platform Firmware Profile 1.06, 3.3.4.5 and 3.3.4.8. The order of the events in a PCR is that of
 //! EDK II, which other firmware need not keep: where a value differs, the events of its log say more.
 
-use super::{Bank, Register};
+use super::{BANK, Register};
 use crate::secureboot::{SignatureList, Variable};
 use pintle_model::Digest;
 
@@ -11,7 +11,6 @@ use pintle_model::Digest;
 const CALLING: &[u8] = b"Calling EFI Application from Boot Option";
 /// `EV_SEPARATOR`, between firmware's own and what it starts.
 const SEPARATOR: [u8; 4] = [0; 4];
-const BANK: Bank = Bank::Sha256;
 
 /// PCR 4, SHA-256, after firmware started programs with these Authenticode digests, one after the other.
 #[must_use]

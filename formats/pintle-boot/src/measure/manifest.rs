@@ -39,6 +39,19 @@ pub struct MeasuredFirmware {
     pub pcr12: ByBank<Digest>,
 }
 
+/// Values in [`BANK`] by their names.
+#[must_use]
+pub fn by_name(all: &[(String, Vec<u8>)]) -> BTreeMap<String, Digest> {
+    let digest = |value: &[u8]| value.first_chunk().map(|value| Digest::from_bytes(*value));
+    all.iter().filter_map(|(name, value)| Some((name.clone(), digest(value)?))).collect()
+}
+
+/// What belongs to the whole boot, of values by the phases that were reached.
+#[must_use]
+pub fn after_boot<V>(phases: &BTreeMap<String, V>) -> Option<&V> {
+    phases.iter().max_by_key(|(words, _)| words.len()).map(|(_, value)| value)
+}
+
 /// A value in [`BANK`].
 #[must_use]
 pub fn by_bank<T>(value: T) -> ByBank<T> {

@@ -11,7 +11,7 @@ mod policy;
 mod predict;
 
 pub use firmware::{Policy, pcr4};
-pub use manifest::{BANK, ByBank, Measured, MeasuredFirmware, by_bank};
+pub use manifest::{BANK, ByBank, Measured, MeasuredFirmware, after_boot, by_bank, by_name};
 pub use policy::{PolicyKey, PolicyKeyError, policy};
 pub use predict::{Expected, MeasureError, pcr11};
 

@@ -159,6 +159,15 @@ impl Pe {
         })
     }
 
+    /// The text in the first section of that name of `image`, the whole file, without what fills it up.
+    #[must_use]
+    pub fn text(&self, image: &[u8], name: &str) -> Option<String> {
+        let section = self.section(name)?;
+        let from = usize::try_from(section.raw_at).ok()?;
+        let bytes = image.get(from..from.checked_add(usize::try_from(section.data_len()).ok()?)?)?;
+        Some(String::from_utf8_lossy(bytes).trim_end_matches(['\0', '\n', ' ']).to_owned())
+    }
+
     /// The first section of that name.
     #[must_use]
     pub fn section(&self, name: &str) -> Option<&PeSection> {

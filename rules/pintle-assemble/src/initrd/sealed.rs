@@ -70,12 +70,12 @@ ExecStart=systemd-repart --dry-run=no --definitions=/sysusr/usr/lib/pintle/repar
 
 /// Without, where it is. A disk that has a `/var` can still be opened by its recovery key.
 fn refuse(label: &str) -> String {
-    format!(
-        "[Unit]\nDescription=This machine has no TPM 2.0, and its system (image.encrypt) keeps nothing unsealed\n\
-         DefaultDependencies=no\nConditionSecurity=!tpm2\nConditionPathExists=!/dev/disk/by-partlabel/{label}\n\
-         After=initrd-usr-fs.target tpm2.target\nBefore=initrd-root-fs.target\n\n[Service]\nType=oneshot\n\
-         StandardOutput=journal+console\nStandardError=journal+console\nExecStart=systemctl --no-block \
-         --job-mode=replace-irreversibly start emergency.target\n"
+    units::giving_up(
+        "This machine has no TPM 2.0, and its system (image.encrypt) keeps nothing unsealed",
+        &format!(
+            "ConditionSecurity=!tpm2\nConditionPathExists=!/dev/disk/by-partlabel/{label}\n\
+             After=initrd-usr-fs.target tpm2.target\nBefore=initrd-root-fs.target\n"
+        ),
     )
 }
 

@@ -95,11 +95,9 @@ StandardError=journal+console
 
 /// Without `/var` there is nothing to wait for.
 fn no_room(label: &str) -> String {
-    format!(
-        "[Unit]\nDescription=No partitions for the next /usr and for /var: is this disk too small?\n\
-         DefaultDependencies=no\nConditionPathExists=!/dev/disk/by-partlabel/{label}\n\n[Service]\nType=oneshot\n\
-         StandardOutput=journal+console\nStandardError=journal+console\nExecStart=systemctl --no-block \
-         --job-mode=replace-irreversibly start emergency.target\n"
+    units::giving_up(
+        "No partitions for the next /usr and for /var: is this disk too small?",
+        &format!("ConditionPathExists=!/dev/disk/by-partlabel/{label}\n"),
     )
 }
 

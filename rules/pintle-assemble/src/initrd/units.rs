@@ -11,6 +11,15 @@ pub(super) fn add(build: &mut Build<'_>) -> Result<(), InitrdError> {
     build.link(&literal("init"), "usr/lib/systemd/systemd")
 }
 
+/// A unit that says on the console, by its description, why this boot has failed, and ends it; `more` of its first section.
+pub(super) fn giving_up(description: &str, more: &str) -> String {
+    format!(
+        "[Unit]\nDescription={description}\nDefaultDependencies=no\n{more}\n[Service]\nType=oneshot\n\
+         StandardOutput=journal+console\nStandardError=journal+console\nExecStart=systemctl --no-block \
+         --job-mode=replace-irreversibly start emergency.target\n"
+    )
+}
+
 /// Adds `units` and the links that make targets want some of them.
 pub(super) fn add_these(
     build: &mut Build<'_>,

@@ -3,6 +3,7 @@
 use super::format::FirstBootItem;
 use super::{BadRecipeReason, absolute};
 use crate::effect::{Attributes, Content, Effect, Existing};
+use crate::services::UNITS;
 use std::fmt::Write as _;
 
 /// The unit's file, and the links by which others want it: it does not say itself who does.
@@ -33,8 +34,6 @@ pub(super) fn unit(item: &FirstBootItem) -> Result<Vec<Effect>, BadRecipeReason>
     }));
     Ok(effects)
 }
-
-const UNITS: &str = "/usr/lib/systemd/system";
 
 /// What every service waits for by default (systemd.service(5), "Default Dependencies"), and what comes before that.
 const EARLY: [&str; 6] = [

@@ -4,4 +4,5 @@ mod sandbox;
 mod systemd;
 mod words;
 
+pub(crate) use systemd::UNITS;
 pub use systemd::{Rendered, systemd_unit};

@@ -5,7 +5,7 @@ use super::words::{Dollar, command, line, word};
 use pintle_model::{Ready, Restart, Service, StateDirectory};
 
 /// Folder of units that belong to the system rather than to its administrator.
-const UNITS: &str = "/usr/lib/systemd/system";
+pub(crate) const UNITS: &str = "/usr/lib/systemd/system";
 
 /// A unit file.
 #[derive(Clone, Debug, PartialEq, Eq)]

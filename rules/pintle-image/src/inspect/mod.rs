@@ -7,6 +7,8 @@ mod text;
 pub use holds::{Holds, SNIFF, holds};
 pub use purpose::Purpose;
 
+pub use crate::first_boot::EMPTY;
+
 use pintle_model::Digest;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -14,11 +16,9 @@ use uuid::Uuid;
 
 /// Version of the document.
 pub const INSPECT_SCHEMA: u32 = 1;
-/// Label of a place for `/usr` in which nothing was put yet (repart.d(5), sysupdate.d(5)).
-pub const EMPTY: &str = "_empty";
 
 /// All of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Inspection {
     /// [`INSPECT_SCHEMA`].
     pub schema: u32,

@@ -2,6 +2,7 @@
 
 use super::{Bios, Compared, Inspection, Part, Place, SignedBy, Start, Uefi};
 use crate::inspect::{Holds, Purpose};
+use pintle_boot::measure::after_boot;
 use pintle_model::Size;
 use std::fmt::Write as _;
 
@@ -120,7 +121,7 @@ impl Start {
         };
         let policy = if self.has_policy { ", policy for TPMs" } else { "" };
         line!(text, "      {tries}; {}{policy}", signature(self.signature.as_ref()));
-        if let Some((_, value)) = self.pcr11.iter().max_by_key(|(phases, _)| phases.len()) {
+        if let Some(value) = after_boot(&self.pcr11) {
             line!(text, "      PCR 11 once it is up: {value}");
         }
     }
